@@ -1,1 +1,13 @@
-//! Placeholder.
+//! The benchmark: a load generator on our own stack, the scenarios, and the report.
+
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod generate;
+pub mod generator;
+pub mod host;
+pub mod instructions;
+pub mod over_sim;
+pub mod ports;
+pub mod run;
+pub mod scenario;

@@ -1,0 +1,46 @@
+# AnyGate. `make run` serves the demo, `make test` proves it. Both install what they need.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: help run test lint build bench fuzz sim clean
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+FUZZ_SECONDS ?= 600
+SEEDS ?= 2000
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: ## build and serve the demo over AF_XDP in its own network namespace
+	@deploy/dev/install.sh run
+	@cargo build --release --locked -p anygate -p mgmt
+	@ANYGATE_BIN_DIR=$(TARGET)/release deploy/demo/run.sh
+
+build: ## the two binaries, optimised: target/release/anygate and target/release/mgmt
+	@deploy/dev/install.sh run
+	cargo build --release --locked -p anygate -p mgmt
+
+test: ## everything that CI runs
+	@deploy/dev/install.sh test
+	@deploy/dev/test.sh
+
+lint: ## formatting, clippy, shell scripts
+	@deploy/dev/install.sh test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	shellcheck $$(git ls-files '*.sh')
+
+bench: ## AnyGate beside nginx, same wire, same generator; writes bench/reports/
+	@deploy/dev/install.sh test
+	@cargo build --release --locked -p anygate -p mgmt -p bench
+	@$(TARGET)/release/anygate-bench run --bin-dir $(TARGET)/release $(BENCH_ARGS)
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (600)
+	@deploy/dev/install.sh test
+	tests/fuzz/run.sh $(FUZZ_SECONDS)
+
+sim: ## SEEDS seeded scenarios of two stacks over a bad wire; SEED=n replays one
+	$(if $(SEED),SIM_SEED=$(SEED),SIM_SEEDS=$(SEEDS)) cargo test -q -p port --release --test two_stacks -- --nocapture
+
+clean: ## removes what the build and the tests made
+	cargo clean
+	rm -rf tests/fuzz/target tests/fuzz/corpus tests/fuzz/artifacts

@@ -1,0 +1,40 @@
+//! `anygate-bench`: `run` measures everything, `generate` is the load generator alone.
+
+#![forbid(unsafe_code)]
+
+use bench::{generate, instructions, run};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Measures AnyGate beside other servers, on the same wire with the same generator.
+#[derive(Parser, Debug)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Subcommand, Debug)]
+enum What {
+    /// Every scenario against every server; writes latest.json and latest.html
+    Run(run::RunArgs),
+    /// Load from one AF_XDP interface to one server
+    Generate(generate::GenerateArgs),
+    /// A fixed number of requests over an in-memory wire in virtual time, to be run under `valgrind --tool=callgrind`
+    Count(instructions::CountArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        What::Run(args) => run::run(&args),
+        What::Generate(args) => generate::generate(&args),
+        What::Count(args) => instructions::count(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("anygate-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What is measured: the rows of the report, in order.
+
+use crate::generator::Reuse;
+
+/// Between generator and server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wiring {
+    /// A veth pair between two network namespaces.
+    Veth,
+    /// Rings in memory between two cores: what the stack, HTTP and the router cost without a NIC.
+    Sim,
+}
+
+/// One scenario.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Name in the report.
+    pub name: &'static str,
+    /// What carries the packets.
+    pub wiring: Wiring,
+    /// Connections that carry load.
+    pub connections: usize,
+    /// Connections held beside them.
+    pub idle_connections: usize,
+    /// One connection for all requests, or one each.
+    pub reuse: Reuse,
+}
+
+/// All scenarios. Each asks for the fixed answer `GET /fastest/ever/ok`.
+pub fn scenarios() -> Vec<Scenario> {
+    let row = |name, wiring, connections, idle_connections, reuse| Scenario { name, wiring, connections, idle_connections, reuse };
+    vec![
+        row("h1-fixed-1", Wiring::Veth, 1, 0, Reuse::KeepAlive),
+        row("h1-fixed-64", Wiring::Veth, 64, 0, Reuse::KeepAlive),
+        row("h1-fixed-1024", Wiring::Veth, 1024, 0, Reuse::KeepAlive),
+        row("h1-new-connection", Wiring::Veth, 64, 0, Reuse::NewEach),
+        row("h1-fixed-64-idle-10k", Wiring::Veth, 64, 10_000, Reuse::KeepAlive),
+        row("h1-fixed-64-idle-100k", Wiring::Veth, 64, 100_000, Reuse::KeepAlive),
+        row("sim-h1-fixed-64", Wiring::Sim, 64, 0, Reuse::KeepAlive),
+        row("sim-h1-fixed-1024", Wiring::Sim, 1024, 0, Reuse::KeepAlive),
+        row("sim-h1-new-connection", Wiring::Sim, 64, 0, Reuse::NewEach),
+        row("sim-h1-fixed-64-idle-100k", Wiring::Sim, 64, 100_000, Reuse::KeepAlive),
+    ]
+}

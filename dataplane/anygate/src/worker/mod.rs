@@ -1,0 +1,316 @@
+//! The run loop: one worker a core and queue.
+//!
+//! ```text
+//!   turn:  mail ─▶ rx_burst ─▶ handle_frame* ─▶ timers ─▶ events ─▶ HTTP (parse, route, answer) ─▶ settle ─▶ poll_transmit ─▶ tx_burst
+//!   idle:  no work for the spin budget ─▶ poll(2) on the port, the bell, and the next deadline
+//! ```
+//!
+//! A worker owns its port queue, its stack, its connections and its timers. It shares the read-only snapshot with the
+//! others, and nothing else; what it shows is in [`shared`].
+
+mod polling;
+pub mod shared;
+
+pub use polling::Polling;
+use polling::Idleness;
+pub use shared::{Command, Phase, WorkerFigures, WorkerHandle};
+
+use crate::clock::Clock;
+use crate::http::HttpService;
+use crate::snapshot::Current;
+use crossbeam_channel::Receiver;
+use netstack::{Frame, Instant, ListenConfig, ListenerId, Stack};
+use port::Port;
+use rustix::fd::BorrowedFd;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Frames taken from the port in one turn.
+const RX_BURST_FRAMES: usize = 64;
+/// Frames handed to the port at a time.
+const TX_BURST_FRAMES: usize = 64;
+/// Frames that may wait for a full transmit ring before the stack is asked for no more.
+const TX_BACKLOG_FRAMES: usize = 256;
+/// How often figures are published.
+const PUBLISH_EVERY: Duration = Duration::from_millis(10);
+/// The longest sleep; bounds the age of published figures and of the date.
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+
+/// What a worker is made of.
+pub struct Parts<P> {
+    /// Its queue of the port.
+    pub port: P,
+    /// Its stack, on the port's pool.
+    pub stack: Stack,
+    /// The configuration that all workers share.
+    pub snapshot: Current,
+    /// The other side of its handle.
+    pub inbox: Receiver<Command>,
+    /// Its handle.
+    pub handle: WorkerHandle,
+    /// The other workers, who are told of neighbours learned here.
+    pub peers: Vec<WorkerHandle>,
+    /// How it waits.
+    pub polling: Polling,
+    /// Backlog of each listener, in connections.
+    pub backlog: usize,
+}
+
+/// One worker. Runs on one thread for its whole life.
+pub struct Worker<P> {
+    port: P,
+    stack: Stack,
+    http: HttpService,
+    inbox: Receiver<Command>,
+    handle: WorkerHandle,
+    peers: Vec<WorkerHandle>,
+    polling: Polling,
+    backlog: usize,
+    listeners: Vec<(SocketAddr, ListenerId)>,
+    rx: Vec<Frame>,
+    tx: VecDeque<Frame>,
+    next_publish: Instant,
+    drain_until: Option<Instant>,
+    turns: u64,
+    busy_turns: u64,
+    sleeps: u64,
+}
+
+impl<P: Port> Worker<P> {
+    /// Puts a worker together; it listens on nothing yet.
+    pub fn new(parts: Parts<P>, now: Instant, unix_seconds: u64) -> Worker<P> {
+        Worker {
+            port: parts.port,
+            stack: parts.stack,
+            http: HttpService::new(parts.snapshot, now, unix_seconds),
+            inbox: parts.inbox,
+            handle: parts.handle,
+            peers: parts.peers,
+            polling: parts.polling,
+            backlog: parts.backlog,
+            listeners: Vec::new(),
+            rx: Vec::with_capacity(RX_BURST_FRAMES),
+            tx: VecDeque::with_capacity(TX_BACKLOG_FRAMES + TX_BURST_FRAMES),
+            next_publish: now,
+            drain_until: None,
+            turns: 0,
+            busy_turns: 0,
+            sleeps: 0,
+        }
+    }
+
+    /// Listens on exactly `addresses`: new ones are opened first, then those no longer named are closed.
+    /// Established connections stay. On an error nothing changes.
+    pub fn listen(&mut self, addresses: &[SocketAddr]) -> Result<(), String> {
+        let mut opened = Vec::new();
+        for &address in addresses {
+            if self.listeners.iter().chain(&opened).any(|&(open, _)| open == address) {
+                continue;
+            }
+            let config = ListenConfig {
+                address: (!address.ip().is_unspecified()).then_some(address.ip()),
+                port: address.port(),
+                backlog: self.backlog,
+                ..ListenConfig::default()
+            };
+            match self.stack.listen(config) {
+                Ok(id) => opened.push((address, id)),
+                Err(error) => {
+                    opened.iter().for_each(|&(_, id)| self.stack.unlisten(id));
+                    return Err(format!("cannot listen on {address}: {error}"));
+                }
+            }
+        }
+        let stack = &mut self.stack;
+        self.listeners.retain(|&(address, id)| {
+            let keep = addresses.contains(&address);
+            if !keep {
+                stack.unlisten(id);
+            }
+            keep
+        });
+        self.listeners.extend(opened);
+        Ok(())
+    }
+
+    /// Runs until a drain has ended.
+    pub fn run(mut self, clock: &Clock) {
+        let mut idle = Idleness::new(self.polling, clock.now());
+        let mut next_date = Instant::ZERO;
+        loop {
+            let now = clock.now();
+            if now >= next_date {
+                self.http.set_date(crate::clock::unix_seconds());
+                next_date = now + Duration::from_millis(100);
+            }
+            let worked = self.turn(now);
+            if self.is_drained(now) {
+                break;
+            }
+            if idle.after_turn(now, worked) {
+                self.sleep(now);
+            }
+        }
+        self.finish(clock.now());
+    }
+
+    /// One turn of the loop at `now`; true when there was work. Public so that a simulation can drive a worker in
+    /// virtual time.
+    pub fn turn(&mut self, now: Instant) -> bool {
+        self.turns += 1;
+        if self.handle.take_mail_flag() {
+            self.read_mail(now);
+        }
+        let received = self.port.rx_burst(now, &mut self.rx, RX_BURST_FRAMES);
+        for frame in self.rx.drain(..) {
+            self.stack.handle_frame(now, frame);
+        }
+        self.stack.handle_timeout(now);
+        self.http.pick_up_snapshot();
+        self.http.handle_timeouts(now, &mut self.stack);
+        let mut worked = received > 0;
+        while let Some(event) = self.stack.poll_event() {
+            self.http.handle_event(now, &mut self.stack, &event);
+            worked = true;
+        }
+        if received > 0 {
+            self.stack.settle(now);
+        }
+        worked |= self.transmit(now);
+        self.share_neighbors();
+        if now >= self.next_publish {
+            self.publish(now);
+        }
+        self.busy_turns += u64::from(worked);
+        worked
+    }
+
+    /// The next moment at which a turn is needed even if nothing arrives.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadlines = [self.stack.poll_timeout(), self.http.poll_timeout(), self.port.poll_timeout(), self.drain_until];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The stack, for observation.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// The HTTP service, for observation.
+    pub fn http(&self) -> &HttpService {
+        &self.http
+    }
+
+    fn transmit(&mut self, now: Instant) -> bool {
+        let mut sent = 0;
+        while self.tx.len() < TX_BACKLOG_FRAMES {
+            let fresh = self.stack.poll_transmit(now, &mut self.tx, TX_BURST_FRAMES);
+            if self.tx.is_empty() {
+                break;
+            }
+            sent += self.port.tx_burst(now, &mut self.tx);
+            if fresh < TX_BURST_FRAMES || !self.tx.is_empty() {
+                break;
+            }
+        }
+        if !self.tx.is_empty() {
+            sent += self.port.tx_burst(now, &mut self.tx);
+        }
+        sent > 0
+    }
+
+    fn share_neighbors(&mut self) {
+        while let Some(update) = self.stack.poll_neighbor() {
+            for peer in &self.peers {
+                // A full mailbox loses a hint, not a packet: the peer resolves by itself.
+                peer.send(Command::Neighbor(update));
+            }
+        }
+    }
+
+    fn read_mail(&mut self, now: Instant) {
+        while let Ok(command) = self.inbox.try_recv() {
+            // A caller that has gone away needs no answer.
+            match command {
+                Command::Connections { from, max, reply } => {
+                    let _ = reply.try_send(self.stack.connections(from, max).collect());
+                }
+                Command::Neighbors { reply } => {
+                    let _ = reply.try_send(self.stack.neighbors().collect());
+                }
+                Command::Listen { addresses, reply } => {
+                    let _ = reply.try_send(self.listen(&addresses));
+                }
+                Command::Neighbor(update) => self.stack.handle_neighbor(now, update),
+                Command::Drain { deadline } => self.drain(now, deadline),
+            }
+        }
+    }
+
+    fn drain(&mut self, now: Instant, deadline: Duration) {
+        let until = now + deadline;
+        self.drain_until = Some(self.drain_until.map_or(until, |earlier| earlier.min(until)));
+        for (_, id) in self.listeners.drain(..) {
+            self.stack.unlisten(id);
+        }
+        self.http.start_drain();
+        self.handle.set_phase(Phase::Draining);
+    }
+
+    fn is_drained(&self, now: Instant) -> bool {
+        let Some(until) = self.drain_until else { return false };
+        now >= until || (self.http.is_empty() && self.stack.unfinished_connections() == 0 && self.tx.is_empty())
+    }
+
+    /// Ends what is left when the drain's deadline has passed, and says goodbye to the peers.
+    fn finish(&mut self, now: Instant) {
+        self.http.abort_all(now, &mut self.stack);
+        self.transmit(now);
+        self.publish(now);
+        self.handle.set_phase(Phase::Stopped);
+    }
+
+    fn sleep(&mut self, now: Instant) {
+        if !self.port.prepare_sleep() || !self.tx.is_empty() {
+            return;
+        }
+        let timeout = match self.poll_timeout() {
+            Some(at) => at.saturating_since(now).min(LONGEST_SLEEP),
+            None => LONGEST_SLEEP,
+        };
+        if timeout.is_zero() {
+            return;
+        }
+        self.publish(now);
+        self.sleeps += 1;
+        let readable = self.port.wait_fd();
+        // A port's descriptor lives as long as the port, which outlives this call.
+        let readable: Option<BorrowedFd<'_>> = readable;
+        let handle = &self.handle;
+        handle.bell().sleep(readable, timeout, || handle.has_mail());
+    }
+
+    fn publish(&mut self, now: Instant) {
+        self.next_publish = now + PUBLISH_EVERY;
+        let link_up = self.port.link_up();
+        let (stack, http, port) = (&self.stack, &self.http, &self.port);
+        let (turns, busy_turns, sleeps) = (self.turns, self.busy_turns, self.sleeps);
+        self.handle.publish(|figures| {
+            figures.ip.clone_from(stack.ip_counters());
+            figures.tcp.clone_from(stack.tcp_counters());
+            figures.port = port.counters();
+            figures.http.clone_from(http.counters());
+            figures.tcp_connections = stack.connection_count() as u64;
+            figures.http_connections = http.connection_count() as u64;
+            figures.pool_frames = stack.pool().capacity() as u64;
+            figures.pool_available = stack.pool().available() as u64;
+            figures.pool_low_water = stack.pool().low_water() as u64;
+            figures.turns = turns;
+            figures.busy_turns = busy_turns;
+            figures.sleeps = sleeps;
+            figures.generation = http.generation();
+            figures.link_up = link_up;
+        });
+    }
+}

@@ -1,0 +1,173 @@
+//! What an operator or the caller can set: limits, times and features, with their defaults.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+/// Probing of an idle peer (RFC 9293 §3.8.4). Off unless asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeepAlive {
+    /// Silence before the first probe.
+    pub idle: Duration,
+    /// Time between two probes.
+    pub interval: Duration,
+    /// Probes without an answer after which the connection is given up.
+    pub probes: u8,
+}
+
+impl Default for KeepAlive {
+    /// RFC 9293 §3.8.4: the idle time defaults to no less than two hours.
+    fn default() -> Self {
+        KeepAlive { idle: Duration::from_secs(7200), interval: Duration::from_secs(75), probes: 9 }
+    }
+}
+
+/// Limits and times of one worker's TCP.
+#[derive(Clone, Debug)]
+pub struct TcpConfig {
+    /// Connections at most, those in TIME-WAIT and half open ones not counted.
+    pub max_connections: usize,
+    /// Connections for which tables are laid out at the start; more are added as they come.
+    pub reserve_connections: usize,
+    /// Half-open passive connections at most, over all listeners.
+    pub max_half_open: usize,
+    /// Connections in TIME-WAIT at most; one more is forgotten at once, and counted.
+    pub max_time_wait: usize,
+    /// Bytes of received data that a connection may hold: what its window offers at most.
+    pub receive_buffer: u32,
+    /// Bytes that the application may have queued on a connection, unsent and unacknowledged.
+    pub send_buffer: u32,
+    /// Segments held out of order on a connection at most.
+    pub max_out_of_order_segments: usize,
+    /// Bytes held out of order on a connection at most.
+    pub max_out_of_order_bytes: u32,
+    /// Bytes of received data held by all connections of the worker at most.
+    pub receive_memory: usize,
+    /// Receive frames held by all connections of the worker at most; beyond it data is copied out of its frame on arrival.
+    pub max_held_frames: usize,
+    /// Stay in TIME-WAIT (RFC 9293 §3.4.2: 2 MSL).
+    pub time_wait: Duration,
+    /// Silence in FIN-WAIT-2, or received data left unread after both sides closed, before the connection is given up.
+    pub fin_wait_2: Duration,
+    /// Lower bound of the retransmission timeout.
+    pub rto_min: Duration,
+    /// Upper bound of the retransmission timeout (RFC 6298 §2.5: at least 60 s).
+    pub rto_max: Duration,
+    /// SYN retransmissions of an active open.
+    pub syn_retries: u8,
+    /// SYN-ACK retransmissions of a passive open.
+    pub syn_ack_retries: u8,
+    /// Retransmissions of data, or zero-window probes without any answer, before the connection is given up.
+    pub data_retries: u8,
+    /// Longest delay of an acknowledgment (RFC 9293 §3.8.6.3: below 0.5 s).
+    pub delayed_ack: Duration,
+    /// Least time between two challenge ACKs of one connection (RFC 5961 §7).
+    pub challenge_interval: Duration,
+    /// Keep-alive of connections whose listener or opener says nothing else.
+    pub keep_alive: Option<KeepAlive>,
+    /// Initial window in segments (RFC 6928).
+    pub initial_window_segments: u8,
+    /// Offer and accept timestamps (RFC 7323).
+    pub timestamps: bool,
+    /// Offer and accept selective acknowledgments (RFC 2018).
+    pub sack: bool,
+    /// Offer and accept window scaling (RFC 7323).
+    pub window_scaling: bool,
+    /// Hold back small segments while data is unacknowledged (RFC 9293 §3.7.4).
+    pub nagle: bool,
+    /// Smallest maximum segment size that is believed, from a peer's option or an ICMP message, in bytes.
+    pub min_mss: u16,
+    /// First and last port of active opens (RFC 6056).
+    pub ephemeral_ports: (u16, u16),
+    /// Granularity of timers.
+    pub timer_tick: Duration,
+}
+
+impl Default for TcpConfig {
+    fn default() -> Self {
+        TcpConfig {
+            max_connections: 1_048_576,
+            reserve_connections: 1024,
+            max_half_open: 65_536,
+            max_time_wait: 262_144,
+            receive_buffer: 256 * 1024,
+            send_buffer: 1024 * 1024,
+            max_out_of_order_segments: 1024,
+            max_out_of_order_bytes: 256 * 1024,
+            receive_memory: 256 * 1024 * 1024,
+            max_held_frames: 1024,
+            time_wait: Duration::from_secs(60),
+            fin_wait_2: Duration::from_secs(60),
+            rto_min: Duration::from_millis(200),
+            rto_max: Duration::from_secs(60),
+            syn_retries: 6,
+            syn_ack_retries: 5,
+            data_retries: 15,
+            delayed_ack: Duration::from_millis(40),
+            challenge_interval: Duration::from_millis(500),
+            keep_alive: None,
+            initial_window_segments: 10,
+            timestamps: true,
+            sack: true,
+            window_scaling: true,
+            nagle: false,
+            min_mss: 216,
+            ephemeral_ports: (32_768, 60_999),
+            timer_tick: Duration::from_millis(1),
+        }
+    }
+}
+
+/// What a connection takes from its listener or opener instead of from [`TcpConfig`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ConnOptions {
+    /// Receive buffer in bytes.
+    pub receive_buffer: Option<u32>,
+    /// Send buffer in bytes.
+    pub send_buffer: Option<u32>,
+    /// Keep-alive.
+    pub keep_alive: Option<KeepAlive>,
+    /// Nagle's algorithm.
+    pub nagle: Option<bool>,
+}
+
+/// A port to accept connections on.
+#[derive(Clone, Debug)]
+pub struct ListenConfig {
+    /// One local address; every local one (IPv4 and IPv6) when `None`.
+    pub address: Option<IpAddr>,
+    /// The port.
+    pub port: u16,
+    /// Half-open connections, and as many accepted ones not yet polled, at most.
+    pub backlog: usize,
+    /// Options of accepted connections.
+    pub options: ConnOptions,
+}
+
+impl ListenConfig {
+    /// `port` on every local address with a backlog of 4,096.
+    pub fn port(port: u16) -> ListenConfig {
+        ListenConfig { address: None, port, backlog: 4096, options: ConnOptions::default() }
+    }
+}
+
+/// An active open.
+#[derive(Clone, Debug)]
+pub struct ConnectConfig {
+    /// Source address; chosen by the routes when `None`.
+    pub local: Option<IpAddr>,
+    /// Source port; chosen at random, steered to the own queue, when `None`.
+    pub local_port: Option<u16>,
+    /// Whom to reach.
+    pub remote: SocketAddr,
+    /// The application's token, handed back with every event.
+    pub token: u32,
+    /// Options of the connection.
+    pub options: ConnOptions,
+}
+
+impl ConnectConfig {
+    /// To `remote`, with everything else chosen by the stack.
+    pub fn to(remote: SocketAddr, token: u32) -> ConnectConfig {
+        ConnectConfig { local: None, local_port: None, remote, token, options: ConnOptions::default() }
+    }
+}
