@@ -5,6 +5,8 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use crate::ip::Cidr;
 use crate::routes::Route;
+use crate::rss::Steering;
+use crate::tcp::TcpConfig;
 
 /// The configuration of one stack. Every worker of a port gets the same one.
 #[derive(Clone, Debug)]
@@ -30,6 +32,11 @@ pub struct StackConfig {
     pub tx_checksum_offload: bool,
     /// Neighbours that are known from the start and never asked for.
     pub static_neighbors: Vec<(IpAddr, [u8; 6])>,
+    /// TCP's limits, times and features.
+    pub tcp: TcpConfig,
+    /// How the port spreads flows over queues, when that is known: active opens then choose source ports whose replies
+    /// come to this queue.
+    pub steering: Option<Steering>,
     /// Bounds on memory and on answers that strangers can provoke.
     pub limits: IpLimits,
 }
@@ -47,6 +54,8 @@ impl Default for StackConfig {
             answer_echo: true,
             tx_checksum_offload: false,
             static_neighbors: Vec::new(),
+            tcp: TcpConfig::default(),
+            steering: None,
             limits: IpLimits::default(),
         }
     }

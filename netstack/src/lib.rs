@@ -9,10 +9,34 @@
 
 #![deny(unsafe_code)]
 
+mod arp;
+pub mod config;
 pub mod counters;
+pub mod ethernet;
+mod fragments;
 pub mod frame;
+pub mod icmp;
+mod icmpv6;
+pub mod ip;
+mod mld;
+mod ndp;
+pub mod neighbor;
 pub mod rng;
+pub mod routes;
+pub mod rss;
+pub mod slab;
+pub mod stack;
+#[path = "stack/adapter.rs"]
+pub mod tcp;
 pub mod time;
+pub mod udp;
+pub mod wheel;
 
+pub use config::{ConfigError, IpLimits, StackConfig};
 pub use frame::{Frame, FramePool, RawFrame};
+pub use ip::{Cidr, Ecn};
+pub use neighbor::{NeighborInfo, NeighborUpdate};
+pub use routes::{Route, RouteInfo};
+pub use stack::Stack;
 pub use time::Instant;
+pub use udp::{Datagram, UdpId};

@@ -61,11 +61,6 @@ impl Source {
         Source { name, text: text.into(), lines, counts, comma_lists }
     }
 
-    /// The name as the operator wrote it.
-    pub fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text

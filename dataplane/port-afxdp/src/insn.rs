@@ -18,21 +18,21 @@ pub struct Insn {
     pub imm: i32,
 }
 
-/// A register. R1–R5 carry arguments and are lost in a call, R6–R9 survive, R10 is the frame pointer.
+/// A register. R1–R5 carry arguments and are lost in a call, R6–R9 survive, R10 is the frame pointer. (R5 is not used.)
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
+#[repr(u8)]
 pub enum Reg {
-    R0,
-    R1,
-    R2,
-    R3,
-    R4,
-    R5,
-    R6,
-    R7,
-    R8,
-    R9,
-    R10,
+    R0 = 0,
+    R1 = 1,
+    R2 = 2,
+    R3 = 3,
+    R4 = 4,
+    R6 = 6,
+    R7 = 7,
+    R8 = 8,
+    R9 = 9,
+    R10 = 10,
 }
 
 /// Width of a memory access.

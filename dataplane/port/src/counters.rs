@@ -12,8 +12,11 @@ netstack::counters! {
         TxRingFull = "tx_ring_full", "Bursts of which a part had to wait because the transmit ring was full.";
         Wakeups = "wakeups", "System calls made to make the kernel look at a ring.";
         LinkChanges = "link_changes", "Times the link went up or down.";
+        RxJoined = "rx_joined", "Received frames that came in several buffers and were copied into one.";
+        TxCopied = "tx_copied", "Sent frames of another pool, copied into one of the port's.";
         DropRxNoFrame = "drop_rx_no_frame", "Received frames lost because the pool had no free frame.";
         DropRxOversize = "drop_rx_oversize", "Received frames lost because they are longer than a frame of the pool.";
+        DropRxNoJumboFrame = "drop_rx_no_jumbo_frame", "Received frames in several buffers lost because too many such are held.";
         DropRxInvalidDescriptor = "drop_rx_invalid_descriptor", "Descriptors from the kernel or the peer outside of any frame.";
         DropRxRingFull = "drop_rx_ring_full", "Received frames that the kernel lost because the receive ring was full.";
         DropRxFillRingEmpty = "drop_rx_fill_ring_empty", "Received frames that the kernel lost because it had no frame to fill.";

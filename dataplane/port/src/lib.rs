@@ -5,7 +5,7 @@
 //!                                 │
 //!   worker ──rx_burst / tx_burst──┤
 //!                                 │
-//!            tap::TapPort     sim::SimPort     ring::RingPort     pcapng::ReplayPort     (af_xdp: crate port-afxdp)
+//!            tap::TapPort     sim::SimPort     ring::RingPort     pcap::ReplayPort       (af_xdp: crate port-afxdp)
 //! ```
 //!
 //! Who owns a frame when: before `rx_burst` the port (or the kernel behind it), afterwards the caller. `tx_burst`
@@ -22,7 +22,9 @@ mod counters;
 mod error;
 pub mod headers;
 mod info;
+pub mod pcap;
 pub mod sim;
+pub mod tap;
 #[cfg(test)]
 mod testing;
 

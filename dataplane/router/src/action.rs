@@ -192,7 +192,7 @@ impl fmt::Display for ActionSpec {
                 write!(f, " {target}")
             }
             ActionSpec::Static { root, .. } => f.write_str(root),
-            ActionSpec::Proxy { upstream, path: None } => upstream.fmt(f),
+            ActionSpec::Proxy { upstream, path: None } => write!(f, "{upstream}"),
             ActionSpec::Proxy { upstream: upstream @ Upstream::Unix { .. }, path: Some(path) } => write!(f, "{upstream}:{path}"),
             ActionSpec::Proxy { upstream, path: Some(path) } => write!(f, "{upstream}{path}"),
         }
@@ -201,6 +201,6 @@ impl fmt::Display for ActionSpec {
 
 /// The status and the fields of an answer.
 fn head(f: &mut fmt::Formatter<'_>, status: Status, headers: &[HeaderLine]) -> fmt::Result {
-    status.fmt(f)?;
+    write!(f, "{status}")?;
     headers.iter().try_for_each(|header| write!(f, " {header}"))
 }

@@ -126,8 +126,7 @@ impl Client {
     /// Asks, and waits for the answer.
     pub fn call<C: Command>(&mut self, request: &C) -> Result<C::Reply, ClientError> {
         let line = command::encode_request(request).map_err(ClientError::Shape)?;
-        self.send(&line)?;
-        let line = self.receive()?;
+        let line = self.exchange(&line)?;
         command::decode_answer::<C>(&line).map_err(ClientError::Shape)?.map_err(ClientError::Refused)
     }
 
@@ -140,17 +139,18 @@ impl Client {
     }
 
     fn greet(&mut self) -> Result<Hello, ClientError> {
-        // A server that refuses this user says so instead of reading: what it sent is looked at also when our hello
-        // could not be written.
-        let sent = self.send(&Hello::ours().encode());
-        let line = match self.receive() {
-            Ok(line) => line,
-            Err(error) => return Err(sent.err().unwrap_or(error)),
-        };
+        let line = self.exchange(&Hello::ours().encode())?;
         if let Some(refusal) = command::decode_refusal(&line) {
             return Err(ClientError::Refused(refusal));
         }
         Hello::decode(&line).map_err(ClientError::Refused)
+    }
+
+    /// Sends a line and receives one. A server that refuses without reading says why before it closes: what it sent is
+    /// looked at also when our line could not be written.
+    fn exchange(&mut self, line: &str) -> Result<String, ClientError> {
+        let sent = self.send(line);
+        self.receive().map_err(|error| sent.err().unwrap_or(error))
     }
 
     fn send(&mut self, line: &str) -> Result<(), ClientError> {
@@ -210,10 +210,13 @@ impl Read for CaptureStream {
 pub struct CaptureStopper(UnixStream);
 
 impl CaptureStopper {
-    /// Asks the server to end the capture in order: it sends what it still has, its figures, and closes. The reader
-    /// sees the end within `patience`, also when the server no longer answers.
-    pub fn stop(&self, patience: Duration) -> io::Result<()> {
-        self.0.set_read_timeout(Some(patience))?;
+    /// Asks the server to end the capture in order: it sends what it still has, its figures, and closes.
+    pub fn stop(&self) -> io::Result<()> {
         self.0.shutdown(Shutdown::Write)
+    }
+
+    /// Ends it at once; the reader sees the end of the stream.
+    pub fn abort(&self) -> io::Result<()> {
+        self.0.shutdown(Shutdown::Both)
     }
 }

@@ -57,6 +57,11 @@ impl<R: Read> LineReader<R> {
         (self.source, self.buffer)
     }
 
+    /// Whether the start of a line is there.
+    pub fn has_partial_line(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     /// A whole line when one is already there; reads at most once from the stream otherwise.
     pub fn poll_line(&mut self) -> Result<Option<String>, FrameError> {
         if let Some(line) = self.buffered_line()? {

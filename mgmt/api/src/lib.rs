@@ -37,8 +37,8 @@ pub mod messages;
 pub mod socket;
 mod units;
 
-pub use client::{CaptureStream, Client, ClientError};
-pub use command::{COMMANDS, Command, Reply, Request};
+pub use client::{CaptureStopper, CaptureStream, Client, ClientError};
+pub use command::{COMMANDS, Command, Reply, Request, encode_answer};
 pub use error::{ApiError, ErrorCode};
 pub use hello::Hello;
 pub use messages::*;

@@ -20,6 +20,7 @@ use super::path::{PathCache, PathKind};
 use super::path_mtu::PathMtus;
 use super::{HOP_LIMIT, ipv4, ipv6};
 use crate::config::{ConfigError, StackConfig};
+use super::token_bucket::TokenBucket;
 use crate::counters::{IpCounter, IpCounters};
 use crate::ethernet::{self, EthernetTemplate, ethertype};
 use crate::frame::{Frame, FramePool, TxChecksum};
@@ -30,6 +31,9 @@ use crate::time::Instant;
 
 /// Headroom of every frame that [`Egress::alloc`] gives, in bytes: Ethernet with a tag (18), IPv6 (40), TCP (60) fit.
 pub const MIN_HEADROOM: usize = 128;
+
+/// The most that the IP layer puts in front of a transport packet: Ethernet with a tag, IPv6.
+pub(crate) const MAX_IP_HEADERS: usize = 18 + ipv6::HEADER_LEN;
 
 /// Why a packet was not sent. It is counted already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,8 +101,11 @@ pub struct Egress {
     pub(crate) mtu: u16,
     pub(crate) vlan: Option<u16>,
     pub(crate) answer_arp: bool,
+    pub(crate) answer_echo: bool,
     pub(crate) control: VecDeque<Frame>,
     pub(crate) tx: VecDeque<Frame>,
+    pub(crate) icmp_errors: TokenBucket,
+    pub(crate) echo_replies: TokenBucket,
     updates: VecDeque<NeighborUpdate>,
     template: EthernetTemplate,
     checksum_offload: bool,
@@ -136,8 +143,11 @@ impl Egress {
             mtu: config.mtu,
             vlan: config.vlan,
             answer_arp: config.answer_arp,
+            answer_echo: config.answer_echo,
             control: VecDeque::with_capacity(limits.tx_control_frames),
             tx: VecDeque::with_capacity(limits.tx_frames),
+            icmp_errors: TokenBucket::new(limits.icmp_errors_per_second, limits.icmp_errors_burst),
+            echo_replies: TokenBucket::new(limits.echo_replies_per_second, limits.echo_replies_burst),
             updates: VecDeque::new(),
             template: EthernetTemplate::new(config.mac, config.vlan),
             checksum_offload: config.tx_checksum_offload,
@@ -372,8 +382,7 @@ impl Egress {
     }
 
     /// Sends every packet that waited for the entry `at`, whose MAC address is known now.
-    pub(crate) fn flush_pending(&mut self, now: Instant, at: u32, mac: [u8; 6]) {
-        let _ = now;
+    pub(crate) fn flush_pending(&mut self, at: u32, mac: [u8; 6]) {
         while let Some(mut frame) = self.neighbors.unpark(at) {
             ethernet::set_destination(frame.data_mut(), mac);
             // A full queue counts the loss itself.

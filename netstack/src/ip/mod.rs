@@ -11,10 +11,11 @@ pub mod cidr;
 pub mod egress;
 pub mod ipv4;
 pub mod ipv6;
-pub mod keyed_hash;
+pub(crate) mod keyed_hash;
 pub mod path;
-pub mod path_mtu;
-pub mod token_bucket;
+pub(crate) mod path_mtu;
+pub(crate) mod resolution;
+pub(crate) mod token_bucket;
 
 use core::net::IpAddr;
 

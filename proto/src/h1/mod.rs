@@ -11,6 +11,7 @@
 
 mod body;
 pub mod client;
+mod deadlines;
 pub mod encode;
 mod fields;
 mod head;

@@ -18,12 +18,13 @@ pub use shared::{Command, Phase, WorkerFigures, WorkerHandle};
 use crate::clock::Clock;
 use crate::http::HttpService;
 use crate::snapshot::Current;
+use config::ListenAddress;
 use crossbeam_channel::Receiver;
 use netstack::{Frame, Instant, ListenConfig, ListenerId, Stack};
 use port::Port;
 use rustix::fd::BorrowedFd;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Frames taken from the port in one turn.
@@ -36,6 +37,9 @@ const TX_BACKLOG_FRAMES: usize = 256;
 const PUBLISH_EVERY: Duration = Duration::from_millis(10);
 /// The longest sleep; bounds the age of published figures and of the date.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+
+/// A listener's address (`None`: any) and port.
+type Binding = (Option<IpAddr>, u16);
 
 /// What a worker is made of.
 pub struct Parts<P> {
@@ -53,6 +57,8 @@ pub struct Parts<P> {
     pub peers: Vec<WorkerHandle>,
     /// How it waits.
     pub polling: Polling,
+    /// The addresses of the stack, for listening on all of a family.
+    pub addresses: Vec<IpAddr>,
     /// Backlog of each listener, in connections.
     pub backlog: usize,
 }
@@ -67,7 +73,8 @@ pub struct Worker<P> {
     peers: Vec<WorkerHandle>,
     polling: Polling,
     backlog: usize,
-    listeners: Vec<(SocketAddr, ListenerId)>,
+    listeners: Vec<(Binding, ListenerId)>,
+    addresses: Vec<IpAddr>,
     rx: Vec<Frame>,
     tx: VecDeque<Frame>,
     next_publish: Instant,
@@ -90,6 +97,7 @@ impl<P: Port> Worker<P> {
             polling: parts.polling,
             backlog: parts.backlog,
             listeners: Vec::new(),
+            addresses: parts.addresses,
             rx: Vec::with_capacity(RX_BURST_FRAMES),
             tx: VecDeque::with_capacity(TX_BACKLOG_FRAMES + TX_BURST_FRAMES),
             next_publish: now,
@@ -100,31 +108,28 @@ impl<P: Port> Worker<P> {
         }
     }
 
-    /// Listens on exactly `addresses`: new ones are opened first, then those no longer named are closed.
-    /// Established connections stay. On an error nothing changes.
-    pub fn listen(&mut self, addresses: &[SocketAddr]) -> Result<(), String> {
-        let mut opened = Vec::new();
-        for &address in addresses {
-            if self.listeners.iter().chain(&opened).any(|&(open, _)| open == address) {
+    /// Listens on exactly `wanted`, as far as the addresses are this stack's: new ones are opened first, then those no
+    /// longer named are closed. Established connections stay. On an error nothing changes.
+    pub fn listen(&mut self, wanted: &[ListenAddress]) -> Result<(), String> {
+        let wanted: Vec<Binding> = wanted.iter().flat_map(|listen| self.bindings(listen)).collect();
+        let mut opened: Vec<(Binding, ListenerId)> = Vec::new();
+        for &(address, port) in &wanted {
+            if self.listeners.iter().chain(&opened).any(|&(open, _)| open == (address, port)) {
                 continue;
             }
-            let config = ListenConfig {
-                address: (!address.ip().is_unspecified()).then_some(address.ip()),
-                port: address.port(),
-                backlog: self.backlog,
-                ..ListenConfig::default()
-            };
+            let config = ListenConfig { address, backlog: self.backlog, ..ListenConfig::port(port) };
             match self.stack.listen(config) {
-                Ok(id) => opened.push((address, id)),
+                Ok(id) => opened.push(((address, port), id)),
                 Err(error) => {
                     opened.iter().for_each(|&(_, id)| self.stack.unlisten(id));
-                    return Err(format!("cannot listen on {address}: {error}"));
+                    let address = address.map_or_else(|| "any address".to_owned(), |address| address.to_string());
+                    return Err(format!("cannot listen on {address}, port {port}: {error}"));
                 }
             }
         }
         let stack = &mut self.stack;
-        self.listeners.retain(|&(address, id)| {
-            let keep = addresses.contains(&address);
+        self.listeners.retain(|&(binding, id)| {
+            let keep = wanted.contains(&binding);
             if !keep {
                 stack.unlisten(id);
             }
@@ -132,6 +137,20 @@ impl<P: Port> Worker<P> {
         });
         self.listeners.extend(opened);
         Ok(())
+    }
+
+    /// What a listen address means here: itself when it is ours, every one of ours of its family when it is `0.0.0.0`
+    /// or `::`, nothing when it is another port's.
+    fn bindings(&self, listen: &ListenAddress) -> Vec<Binding> {
+        match listen.address {
+            None => vec![(None, listen.port)],
+            Some(any) if any.is_unspecified() => {
+                let same_family = self.addresses.iter().filter(|ours| ours.is_ipv4() == any.is_ipv4());
+                same_family.map(|&ours| (Some(ours), listen.port)).collect()
+            }
+            Some(one) if self.addresses.contains(&one) => vec![(Some(one), listen.port)],
+            Some(_) => Vec::new(),
+        }
     }
 
     /// Runs until a drain has ended.

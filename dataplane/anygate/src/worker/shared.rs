@@ -3,11 +3,11 @@
 
 use crate::http::HttpCounters;
 use crate::wake::Bell;
+use config::ListenAddress;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use netstack::counters::{IpCounters, TcpCounters};
 use port::{PortCounters, PortInfo};
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -83,7 +83,7 @@ pub enum Command {
     /// Listen on exactly these addresses from now on.
     Listen {
         /// All listen addresses.
-        addresses: Vec<SocketAddr>,
+        addresses: Vec<ListenAddress>,
         /// Told when done; the text says why it could not.
         reply: Sender<Result<(), String>>,
     },

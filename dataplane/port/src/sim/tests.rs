@@ -13,10 +13,10 @@ use crate::{Port, PortCounter, checksum, testing};
 fn run(config: SimConfig, seed: u64, count: u16, gap: Duration) -> Vec<(u16, Instant)> {
     let (mut a, mut b) = pair(config, seed);
     for number in 0..count {
-        a.wire().advance(Instant::ZERO + gap * u32::from(number));
+        let now = Instant::ZERO + gap * u32::from(number);
         let packet = testing::udp4(2, [10, 0, 0, 1], [10, 0, 0, 2], (7, number), &[0x55; 100]);
         let mut frames = VecDeque::from([testing::frame(a.pool(), &packet)]);
-        assert_eq!(a.tx_burst(&mut frames), 1);
+        assert_eq!(a.tx_burst(now, &mut frames), 1);
     }
     let mut arrived = Vec::new();
     while let Some(now) = b.poll_timeout() {
@@ -100,7 +100,7 @@ fn a_corrupted_packet_differs_in_one_bit_behind_ethernet() {
     let (mut a, mut b) = pair(one_way(link), 9);
     let packet = testing::udp4(0, [10, 0, 0, 1], [10, 0, 0, 2], (7, 8), b"payload");
     for _ in 0..50 {
-        a.tx_burst(&mut VecDeque::from([testing::frame(a.pool(), &packet)]));
+        a.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(a.pool(), &packet)]));
     }
     let mut frames = Vec::new();
     assert_eq!(b.rx_burst(Instant::ZERO, &mut frames, 64), 50);
@@ -124,7 +124,7 @@ fn the_bottleneck_spaces_marks_and_drops() {
     let packet = testing::udp4(2, [10, 0, 0, 1], [10, 0, 0, 2], (7, 8), &[0; 100]);
     assert_eq!(packet.len(), 142);
     let mut frames: VecDeque<_> = (0..15).map(|_| testing::frame(a.pool(), &packet)).collect();
-    a.tx_burst(&mut frames);
+    a.tx_burst(Instant::ZERO, &mut frames);
     let mut marks = Vec::new();
     for arrival in 1..=10 {
         assert_eq!(b.poll_timeout(), Some(Instant::from_millis(arrival)));
@@ -146,16 +146,16 @@ fn an_empty_pool_an_oversize_frame_and_a_pulled_cable_are_counted() {
     config.ends.mtu = 100;
     let (mut a, mut b) = pair(config, 1);
     for _ in 0..3 {
-        a.tx_burst(&mut VecDeque::from([testing::frame(a.pool(), &[7; 60])]));
+        a.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(a.pool(), &[7; 60])]));
     }
-    a.tx_burst(&mut VecDeque::from([testing::frame(a.pool(), &[7; 119])]));
+    a.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(a.pool(), &[7; 119])]));
     let mut frames = Vec::new();
     assert_eq!(b.rx_burst(Instant::ZERO, &mut frames, 64), 2);
     assert_eq!(b.counters().get(PortCounter::DropRxNoFrame), 1);
     assert_eq!(a.counters().get(PortCounter::DropTxOversize), 1);
     a.wire().set_link(false);
     assert!(!a.link_up());
-    a.tx_burst(&mut VecDeque::from([testing::frame(a.pool(), &[7; 60])]));
+    a.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(a.pool(), &[7; 60])]));
     assert_eq!(a.counters().get(PortCounter::DropTxLinkDown), 1);
     assert_eq!(a.wire().in_flight(), 0);
 }
@@ -170,7 +170,7 @@ fn requested_checksums_are_completed_and_bad_requests_refused() {
     partial.tx_checksum = TxChecksum::Offload { start: 34, offset: 6 };
     let mut bad = testing::frame(a.pool(), &packet);
     bad.tx_checksum = TxChecksum::Offload { start: 34, offset: 11 };
-    a.tx_burst(&mut VecDeque::from([partial, bad]));
+    a.tx_burst(Instant::ZERO, &mut VecDeque::from([partial, bad]));
     let mut frames = Vec::new();
     assert_eq!(b.rx_burst(Instant::ZERO, &mut frames, 64), 1);
     assert_eq!(frames[0].data(), packet);
@@ -184,7 +184,7 @@ fn an_observer_sees_every_frame_with_its_fate() {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let log = seen.clone();
     a.wire().observe(move |event| log.borrow_mut().push((event.from, event.fate, event.bytes.len())));
-    a.tx_burst(&mut VecDeque::from([testing::frame(a.pool(), &[7; 60])]));
-    b.tx_burst(&mut VecDeque::from([testing::frame(b.pool(), &[7; 61])]));
+    a.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(a.pool(), &[7; 60])]));
+    b.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(b.pool(), &[7; 61])]));
     assert_eq!(*seen.borrow(), [(Side::A, Fate::Lost, 60), (Side::B, Fate::Carried(Instant::ZERO), 61)]);
 }

@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use core::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::os::fd::RawFd;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use netstack::frame::TxChecksum;
@@ -312,7 +312,8 @@ impl Port for SimPort {
         received
     }
 
-    fn tx_burst(&mut self, frames: &mut VecDeque<Frame>) -> usize {
+    fn tx_burst(&mut self, now: Instant, frames: &mut VecDeque<Frame>) -> usize {
+        self.wire.advance(now);
         let sent = frames.len();
         for frame in frames.drain(..) {
             self.transmit(frame);
@@ -327,7 +328,7 @@ impl Port for SimPort {
         counters
     }
 
-    fn wait_fd(&self) -> Option<RawFd> {
+    fn wait_fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 

@@ -58,7 +58,7 @@ pub struct CaptureRequest {
     /// Ends after so many frames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_packets: Option<u64>,
-    /// Ends before the stream would be longer than this, in bytes of pcapng.
+    /// Ends before the stream would be longer than this, in bytes of pcapng; the closing figures are not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_bytes: Option<u64>,
     /// Ends after this time.

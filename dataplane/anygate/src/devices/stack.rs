@@ -1,0 +1,87 @@
+//! What a stack is told from the configuration.
+
+use super::SetupError;
+use config::Config;
+use netstack::ip::Cidr;
+use netstack::routes::Route;
+use netstack::tcp::{KeepAlive, TcpConfig};
+use netstack::{IpLimits, StackConfig};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The addresses of a port; without any in the file, those that the kernel has on the interface.
+pub(super) fn addresses(
+    config: &Config,
+    index: usize,
+    interface: &str,
+    written: &[config::Cidr],
+) -> Result<Vec<Cidr>, SetupError> {
+    let wrong = |reason: String, help: &str| {
+        SetupError::Config(Box::new(config.error_at(&format!("ports.{index}.addresses"), reason).help(help)))
+    };
+    if !written.is_empty() {
+        let cidr = |c: &config::Cidr| {
+            Cidr::new(c.address, c.prefix_len)
+                .ok_or_else(|| wrong(format!("{} has no prefix of {} bits", c.address, c.prefix_len), "write it as 10.0.0.2/24"))
+        };
+        return written.iter().map(cidr).collect();
+    }
+    let found = crate::host::interface_addresses(interface)
+        .map_err(|error| SetupError::System("read the addresses of the interface", error))?;
+    let usable: Vec<Cidr> = found.iter().filter_map(|&(address, prefix)| Cidr::new(address, prefix)).collect();
+    if usable.is_empty() {
+        let help = "write `addresses: [10.0.0.2/24]`, or give it one: ip addr add 10.0.0.2/24 dev INTERFACE";
+        return Err(wrong(format!("{interface} has no address, and the file names none"), help));
+    }
+    Ok(usable)
+}
+
+/// The configuration of the stacks of one port.
+pub(super) fn config(
+    config: &Config,
+    addresses: &[Cidr],
+    gateways: &[IpAddr],
+    mtu: u16,
+    vlan: Option<u16>,
+    answer_arp: bool,
+    answer_echo: bool,
+) -> StackConfig {
+    let routes = gateways.iter().map(|&via| {
+        let any = if via.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+        Cidr::new(any, 0).map(|dest| Route { dest, via })
+    });
+    StackConfig {
+        mtu,
+        addresses: addresses.to_vec(),
+        routes: routes.flatten().collect(),
+        vlan,
+        answer_arp,
+        answer_echo,
+        limits: IpLimits::default(),
+        tcp: tcp(config),
+        ..StackConfig::default()
+    }
+}
+
+fn tcp(config: &Config) -> TcpConfig {
+    let (limits, tcp) = (&config.server.limits, &config.server.tcp);
+    TcpConfig {
+        max_connections: limits.max_connections as usize,
+        max_half_open: limits.half_open as usize,
+        max_time_wait: tcp.max_time_wait as usize,
+        receive_buffer: u32::try_from(limits.receive_buffer.0).unwrap_or(u32::MAX),
+        send_buffer: u32::try_from(limits.send_buffer.0).unwrap_or(u32::MAX),
+        time_wait: tcp.time_wait,
+        fin_wait_2: tcp.fin_wait,
+        rto_min: tcp.rto_min,
+        rto_max: tcp.rto_max,
+        data_retries: tcp.data_retries,
+        syn_ack_retries: tcp.syn_ack_retries,
+        delayed_ack: tcp.delayed_ack,
+        keep_alive: tcp.keep_alive.map(|idle| KeepAlive {
+            idle,
+            interval: tcp.keep_alive_interval,
+            probes: tcp.keep_alive_probes,
+        }),
+        ..TcpConfig::default()
+    }
+}

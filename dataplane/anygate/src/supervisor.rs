@@ -1,0 +1,406 @@
+//! The main thread's side: starts the workers, swaps snapshots, drains.
+//!
+//! ```text
+//!   configuration ─▶ devices::open ─▶ worker threads (port, stack, HTTP) ─▶ control socket ─▶ wait for a signal
+//! ```
+
+use crate::clock::Clock;
+use crate::devices::{self, Device, LivePort, Opened, SetupError, WorkerPlan};
+use crate::snapshot::{Current, Snapshot};
+use crate::worker::{Command, Parts, Phase, Polling, Worker, WorkerHandle};
+use crate::{capture, host};
+use config::{Config, Diagnostic, Diagnostics, ListenAddress};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use port::wrap::Capture;
+use port::{Port, PortError, PortInfo};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long a worker may take to answer a command or to pick up a snapshot.
+const WORKER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A running data plane.
+pub struct Supervisor {
+    clock: Clock,
+    file: PathBuf,
+    current: Current,
+    handles: Vec<WorkerHandle>,
+    captures: Vec<capture::Tap>,
+    plans: Vec<PortSummary>,
+    changing: Mutex<Changing>,
+}
+
+/// What a reload changes; held for its whole length, so that reloads do not overtake each other.
+struct Changing {
+    config: Config,
+    devices: Vec<Device>,
+    last_error: Option<String>,
+    drain_until: Option<std::time::Instant>,
+}
+
+/// What a worker's port serves, for the operator.
+#[derive(Clone, Debug)]
+pub struct PortSummary {
+    /// Which entry of `ports`.
+    pub port_index: usize,
+    /// Its queue.
+    pub queue: u32,
+    /// Its addresses with prefix lengths.
+    pub addresses: Vec<String>,
+}
+
+/// What a reload came to.
+#[derive(Clone, Debug)]
+pub struct Reloaded {
+    /// Generation now in force.
+    pub generation: u64,
+    /// Routes now in force.
+    pub routes: usize,
+    /// What looks wrong.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The threads of the workers.
+pub struct Threads(Vec<JoinHandle<()>>);
+
+impl Threads {
+    /// Waits until every worker has ended.
+    pub fn join(self) {
+        for thread in self.0 {
+            // A worker that panicked has said so on standard error.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Supervisor {
+    /// Opens the ports and starts the workers; `notes` get what the operator should know.
+    pub fn start(file: &Path, config: Config, snapshot: Snapshot) -> Result<(Supervisor, Threads, Vec<String>), SetupError> {
+        let clock = Clock::start();
+        let current = Current::new(snapshot);
+        let Opened { workers, devices, notes } = devices::open(&config)?;
+        let plans = workers.iter().map(summary).collect();
+        let mut starting = Vec::new();
+        for (number, plan) in workers.into_iter().enumerate() {
+            let common = Common {
+                clock,
+                current: current.clone(),
+                polling: devices::polling(&config),
+                backlog: config.server.tcp.backlog as usize,
+                listen: config.server.listen.clone(),
+            };
+            starting.push(spawn(number, plan, common)?);
+        }
+        let mut ready = Vec::new();
+        for starting in &starting {
+            ready.push(starting.ready()?);
+        }
+        let mut handles = Vec::new();
+        let mut inboxes = Vec::new();
+        for (number, ready) in ready.iter().enumerate() {
+            let made = WorkerHandle::new(number, ready.core, ready.info.clone());
+            let (handle, inbox) = made.map_err(|error| SetupError::System("make a worker's bell", error))?;
+            handles.push(handle);
+            inboxes.push(inbox);
+        }
+        for (number, (starting, inbox)) in starting.iter().zip(inboxes).enumerate() {
+            let peers = handles.iter().filter(|peer| peer.number() != number && shares_port(peer, &handles[number]));
+            starting.go(Go { handle: handles[number].clone(), inbox, peers: peers.cloned().collect() });
+        }
+        let captures = ready.into_iter().map(|ready| ready.capture).collect();
+        let threads = Threads(starting.into_iter().map(|starting| starting.thread).collect());
+        let changing = Mutex::new(Changing { config, devices, last_error: None, drain_until: None });
+        let supervisor = Supervisor { clock, file: file.to_owned(), current, handles, captures, plans, changing };
+        Ok((supervisor, threads, notes))
+    }
+
+    /// The workers.
+    pub fn workers(&self) -> &[WorkerHandle] {
+        &self.handles
+    }
+
+    /// What each worker serves.
+    pub fn ports(&self) -> &[PortSummary] {
+        &self.plans
+    }
+
+    /// Where captures of each worker begin.
+    pub fn captures(&self) -> &[capture::Tap] {
+        &self.captures
+    }
+
+    /// The configuration file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Time since the start.
+    pub fn uptime(&self) -> Duration {
+        self.clock.now().saturating_since(netstack::Instant::ZERO)
+    }
+
+    /// The snapshot in force.
+    pub fn snapshot(&self) -> std::sync::Arc<Snapshot> {
+        self.current.load()
+    }
+
+    /// Where requests are accepted.
+    pub fn listen(&self) -> Vec<ListenAddress> {
+        self.changing().config.server.listen.clone()
+    }
+
+    /// Why the last reload was refused.
+    pub fn last_error(&self) -> Option<String> {
+        self.changing().last_error.clone()
+    }
+
+    /// Reads the file again and puts it in force everywhere, or changes nothing.
+    pub fn reload(&self) -> Result<Reloaded, Vec<String>> {
+        let mut changing = self.changing();
+        let result = self.try_reload(&mut changing);
+        changing.last_error = result.as_ref().err().map(|errors| errors.join("\n"));
+        result
+    }
+
+    fn try_reload(&self, changing: &mut Changing) -> Result<Reloaded, Vec<String>> {
+        let refused = |errors: Diagnostics| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let loaded = Config::load(&self.file, std::env::vars()).map_err(refused)?;
+        if let Some(error) = needs_restart(&changing.config, &loaded.config) {
+            return Err(vec![error.to_string()]);
+        }
+        let generation = self.current.load().generation + 1;
+        let (snapshot, more) = Snapshot::compile(&loaded.config, generation).map_err(refused)?;
+        let routes = snapshot.router.rules().len();
+        self.listen_on(changing, &loaded.config)?;
+        self.current.swap(snapshot);
+        changing.config = loaded.config;
+        self.wait_for_generation(generation);
+        Ok(Reloaded { generation, routes, warnings: loaded.warnings.into_iter().chain(more).collect() })
+    }
+
+    /// Opens new listen addresses in the workers, then lets the NIC send what is for them; the old ones go last.
+    fn listen_on(&self, changing: &mut Changing, next: &Config) -> Result<(), Vec<String>> {
+        let (old, new) = (changing.config.server.listen.clone(), next.server.listen.clone());
+        if old == new {
+            return Ok(());
+        }
+        let one = |error: String| vec![error];
+        if let Err(error) = self.listen_everywhere(&new) {
+            // Those that had taken it go back; they listened on the old addresses before, so that cannot fail.
+            let _ = self.listen_everywhere(&old);
+            return Err(one(error));
+        }
+        for device in &mut changing.devices {
+            if let Device::AfXdp { device, addresses } = device
+                && let Err(error) = device.update(&devices::services(&new), addresses)
+            {
+                let _ = self.listen_everywhere(&old);
+                return Err(one(error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    fn listen_everywhere(&self, listen: &[ListenAddress]) -> Result<(), String> {
+        for worker in &self.handles {
+            let (reply, answer) = bounded(1);
+            let sent = worker.send(Command::Listen { addresses: listen.to_vec(), reply });
+            if sent {
+                answer.recv_timeout(WORKER_PATIENCE).map_err(|_| format!("worker {} did not answer", worker.number()))??;
+            }
+        }
+        Ok(())
+    }
+
+    /// Until every running worker has shown the generation, or patience ends: the swap itself needs no waiting.
+    fn wait_for_generation(&self, generation: u64) {
+        let mut waited = Duration::ZERO;
+        while waited < WORKER_PATIENCE {
+            let behind = |worker: &&WorkerHandle| {
+                worker.phase() != Phase::Stopped && worker.seen_generation() < generation
+            };
+            let Some(worker) = self.handles.iter().find(behind) else { return };
+            worker.wake();
+            let pause = Duration::from_micros(200);
+            #[allow(clippy::disallowed_methods, reason = "a control thread that waits for the workers")]
+            std::thread::sleep(pause);
+            waited += pause;
+        }
+    }
+
+    /// Begins to drain; a drain under way keeps an earlier deadline. Returns the deadline in force.
+    pub fn drain(&self, deadline: Duration) -> Duration {
+        let mut changing = self.changing();
+        #[allow(clippy::disallowed_methods, reason = "a control thread")]
+        let now = std::time::Instant::now();
+        let until = changing.drain_until.map_or(now + deadline, |until| until.min(now + deadline));
+        changing.drain_until = Some(until);
+        let left = until.saturating_duration_since(now);
+        for worker in &self.handles {
+            worker.send(Command::Drain { deadline: left });
+        }
+        left
+    }
+
+    /// True when a drain was begun.
+    pub fn is_draining(&self) -> bool {
+        self.changing().drain_until.is_some()
+    }
+
+    /// The time that the file gives to a drain.
+    pub fn drain_deadline(&self) -> Duration {
+        self.changing().config.server.timeouts.drain
+    }
+
+    /// True when every worker has ended.
+    pub fn has_ended(&self) -> bool {
+        self.handles.iter().all(|worker| worker.phase() == Phase::Stopped)
+    }
+
+    fn changing(&self) -> MutexGuard<'_, Changing> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn summary(plan: &WorkerPlan) -> PortSummary {
+    PortSummary {
+        port_index: plan.port_index,
+        queue: plan.queue_number,
+        addresses: plan.stack.addresses.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn shares_port(a: &WorkerHandle, b: &WorkerHandle) -> bool {
+    a.port().interface == b.port().interface
+}
+
+/// What cannot change while the ports are open.
+fn needs_restart(old: &Config, new: &Config) -> Option<Diagnostic> {
+    let (a, b) = (&old.server, &new.server);
+    let fixed = [
+        ("ports", old.ports == new.ports),
+        ("server.workers", a.workers == b.workers),
+        ("server.cores", a.cores == b.cores),
+        ("server.polling", a.polling == b.polling && a.spin == b.spin),
+        ("server.tcp", a.tcp == b.tcp),
+        ("server.control", a.control == b.control),
+        ("server.limits.half_open", a.limits.half_open == b.limits.half_open),
+        ("server.limits.send_buffer", a.limits.send_buffer == b.limits.send_buffer),
+        ("server.limits.receive_buffer", a.limits.receive_buffer == b.limits.receive_buffer),
+    ];
+    let (path, _) = fixed.iter().find(|(_, same)| !same)?;
+    let error = new.error_at(path, format!("`{path}` cannot change while the ports are open; nothing was changed"));
+    Some(error.help("drain and start again for that, or take the change back and reload the rest"))
+}
+
+/// What every worker gets.
+struct Common {
+    clock: Clock,
+    current: Current,
+    polling: Polling,
+    backlog: usize,
+    listen: Vec<ListenAddress>,
+}
+
+/// The last thing that a worker is sent before it runs.
+struct Go {
+    handle: WorkerHandle,
+    inbox: Receiver<Command>,
+    peers: Vec<WorkerHandle>,
+}
+
+/// What a worker's thread says when its port and stack are ready.
+struct Ready {
+    info: PortInfo,
+    core: Option<usize>,
+    capture: capture::Tap,
+}
+
+struct Starting {
+    which: String,
+    thread: JoinHandle<()>,
+    ready: Receiver<Result<Ready, SetupError>>,
+    go: Sender<Go>,
+}
+
+impl Starting {
+    fn ready(&self) -> Result<Ready, SetupError> {
+        self.ready.recv().unwrap_or_else(|_| {
+            let ended = PortError::program("the worker ended while it started; its message stands above");
+            Err(SetupError::Port { which: self.which.clone(), error: ended })
+        })
+    }
+
+    fn go(&self, go: Go) {
+        // A worker that ended meanwhile has said so.
+        let _ = self.go.send(go);
+    }
+}
+
+fn spawn(number: usize, plan: WorkerPlan, common: Common) -> Result<Starting, SetupError> {
+    let (ready_sender, ready) = bounded(1);
+    let (go, go_receiver) = bounded(1);
+    let which = format!("worker {number} (ports[{}], queue {})", plan.port_index, plan.queue_number);
+    let name = which.clone();
+    let thread = std::thread::Builder::new()
+        .name(format!("worker-{number}"))
+        .spawn(move || {
+            let failed = |error| SetupError::Port { which: name.clone(), error };
+            let core = plan.core.filter(|&core| host::pin_to(core).is_ok());
+            match plan.queue.build() {
+                Ok(LivePort::AfXdp(port)) => work(port, &plan.stack, core, common, &ready_sender, &go_receiver),
+                Ok(LivePort::Tap(port)) => work(port, &plan.stack, core, common, &ready_sender, &go_receiver),
+                Err(error) => drop(ready_sender.send(Err(failed(error)))),
+            }
+        })
+        .map_err(|error| SetupError::System("start a worker", error))?;
+    Ok(Starting { which, thread, ready, go })
+}
+
+/// A worker's thread: says that it is ready, waits for the others, runs.
+fn work<P: Port>(
+    port: P,
+    stack: &netstack::StackConfig,
+    core: Option<usize>,
+    common: Common,
+    ready: &Sender<Result<Ready, SetupError>>,
+    go: &Receiver<Go>,
+) {
+    let now = common.clock.now();
+    let addresses = stack.addresses.iter().map(|cidr| cidr.address()).collect();
+    let built = host::random_seed().map_err(|error| SetupError::System("draw a seed", error)).and_then(|seed| {
+        devices::stack_on(&port, stack, seed, now).map_err(|error| {
+            let which = format!("{} on {}", port.info().kind, port.info().interface);
+            SetupError::Port { which, error: PortError::operator(error.to_string()) }
+        })
+    });
+    let stack = match built {
+        Ok(stack) => stack,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    let info = port.info().clone();
+    let (port, capture) = capture::attach(Capture::new(port), &info, common.clock);
+    let told = ready.send(Ok(Ready { info, core, capture }));
+    let (Ok(()), Ok(Go { handle, inbox, peers })) = (told, go.recv()) else { return };
+    let parts = Parts {
+        port,
+        stack,
+        snapshot: common.current,
+        inbox,
+        handle,
+        peers,
+        polling: common.polling,
+        addresses,
+        backlog: common.backlog,
+    };
+    let mut worker = Worker::new(parts, now, crate::clock::unix_seconds());
+    match worker.listen(&common.listen) {
+        Ok(()) => worker.run(&common.clock),
+        Err(error) => {
+            eprintln!("error: {error}");
+            worker.stop();
+        }
+    }
+}

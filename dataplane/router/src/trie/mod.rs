@@ -1,0 +1,162 @@
+//! The compiled form of all patterns: flat arrays that a lookup only reads.
+//!
+//! - Patterns without parameters are entries of one hash table from whole paths: one hash and one comparison. A path
+//!   that is literal in every segment is the most specific one there is, so this table comes first.
+//! - The others form a trie by segment. A node's literal children are entries of one hash table shared by all nodes;
+//!   its parameter child and its rest are indices.
+//!
+//! Where a path can go on both through a literal and through a parameter, the literal is tried first and the lookup
+//! comes back if nothing below it takes the method. A lookup enters at most one literal child of each node it
+//! visits, so it visits at most `steps(node) = 1 + max(steps(literal child)) + steps(parameter child)` nodes. The
+//! builder computes that bound, and the compiler refuses rules that push it beyond its limit: no path, however it is
+//! made, costs more.
+
+mod build;
+mod table;
+
+pub(crate) use build::{Builder, Clash};
+pub(crate) use table::Table;
+
+use crate::method::{Method, MethodSet};
+use crate::params::Params;
+use crate::rule::RuleId;
+
+/// No node, no endpoint.
+const NONE: u32 = u32::MAX;
+
+/// A place that a path can have come to.
+#[derive(Debug)]
+struct Node {
+    /// Every method that something at or below the node takes.
+    methods: MethodSet,
+    /// The child for any one segment.
+    param: u32,
+    /// The rules for paths that end here.
+    terminal: u32,
+    /// The rules for everything from here on.
+    rest: u32,
+    /// Whether it has literal children.
+    has_literals: bool,
+}
+
+/// One rule of an endpoint, and those of its methods that no other rule of the endpoint takes before it.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    methods: MethodSet,
+    rule: RuleId,
+}
+
+/// The trie of every site of a router.
+#[derive(Debug)]
+pub(crate) struct Trie {
+    nodes: Box<[Node]>,
+    /// From (node, segment) to its literal child.
+    literals: Table,
+    /// From (site, path) to an endpoint.
+    paths: Table,
+    /// Where the entries of each endpoint begin and end.
+    endpoints: Box<[(u32, u32)]>,
+    entries: Box<[Entry]>,
+    /// The most nodes that one lookup in one site visits.
+    pub(crate) worst_case_steps: usize,
+}
+
+impl Trie {
+    /// The rule for a path in normal form, in one site whose trie begins at `root`.
+    #[inline]
+    pub(crate) fn find(&self, site: u32, root: u32, method: Method, path: &str, params: &mut Params) -> Option<RuleId> {
+        let literal = self.paths.find(site, path.as_bytes());
+        literal.and_then(|endpoint| self.choose(endpoint, method)).or_else(|| self.descend(root, method, path.as_bytes(), 1, params))
+    }
+
+    /// Adds the methods of every rule of a site that matches the path.
+    pub(crate) fn allowed(&self, site: u32, root: u32, path: &str) -> MethodSet {
+        let literal = self.paths.find(site, path.as_bytes());
+        let found = literal.map_or(MethodSet::EMPTY, |endpoint| self.methods(endpoint));
+        found.union(self.allowed_below(root, path.as_bytes(), 1))
+    }
+
+    /// Looks for a rule below `node` for the segments from `at` on. The depth of recursion is that of the trie, at
+    /// most [`crate::MAX_SEGMENTS`].
+    fn descend(&self, mut node: u32, method: Method, path: &[u8], mut at: usize, params: &mut Params) -> Option<RuleId> {
+        let values = params.len();
+        loop {
+            let here = self.nodes.get(node as usize)?;
+            if !here.methods.contains(method) {
+                return None;
+            }
+            if at > path.len() {
+                return self.choose(here.terminal, method);
+            }
+            let end = segment_end(path, at);
+            let segment = path.get(at..end)?;
+            let param = if segment.is_empty() { NONE } else { here.param };
+            if let Some(child) = here.has_literals.then(|| self.literals.find(node, segment)).flatten() {
+                if param == NONE && here.rest == NONE {
+                    (node, at) = (child, end + 1);
+                    continue;
+                }
+                if let Some(rule) = self.descend(child, method, path, end + 1, params) {
+                    return Some(rule);
+                }
+            }
+            if param != NONE {
+                let before = params.len();
+                params.push(at, end);
+                if here.rest == NONE {
+                    (node, at) = (param, end + 1);
+                    continue;
+                }
+                if let Some(rule) = self.descend(param, method, path, end + 1, params) {
+                    return Some(rule);
+                }
+                params.truncate(before);
+            }
+            let rule = self.choose(here.rest, method);
+            match rule {
+                Some(_) => params.push(at, path.len()),
+                None => params.truncate(values),
+            }
+            return rule;
+        }
+    }
+
+    fn allowed_below(&self, node: u32, path: &[u8], at: usize) -> MethodSet {
+        let Some(here) = self.nodes.get(node as usize) else { return MethodSet::EMPTY };
+        if at > path.len() {
+            return self.methods(here.terminal);
+        }
+        let end = segment_end(path, at);
+        let segment = path.get(at..end).unwrap_or_default();
+        let mut found = self.methods(here.rest);
+        if let Some(child) = self.literals.find(node, segment) {
+            found = found.union(self.allowed_below(child, path, end + 1));
+        }
+        if !segment.is_empty() && here.param != NONE {
+            found = found.union(self.allowed_below(here.param, path, end + 1));
+        }
+        found
+    }
+
+    #[inline]
+    fn entries(&self, endpoint: u32) -> &[Entry] {
+        let range = self.endpoints.get(endpoint as usize);
+        range.and_then(|&(start, end)| self.entries.get(start as usize..end as usize)).unwrap_or_default()
+    }
+
+    /// The rule of an endpoint that takes the method. The entries' methods are disjoint.
+    #[inline]
+    fn choose(&self, endpoint: u32, method: Method) -> Option<RuleId> {
+        self.entries(endpoint).iter().find(|entry| entry.methods.contains(method)).map(|entry| entry.rule)
+    }
+
+    fn methods(&self, endpoint: u32) -> MethodSet {
+        self.entries(endpoint).iter().fold(MethodSet::EMPTY, |set, entry| set.union(entry.methods))
+    }
+}
+
+/// Where the segment that begins at `at` ends.
+#[inline]
+fn segment_end(path: &[u8], at: usize) -> usize {
+    path.get(at..).and_then(|rest| rest.iter().position(|&b| b == b'/')).map_or(path.len(), |length| at + length)
+}

@@ -1,0 +1,163 @@
+//! One stack: what a worker talks to.
+//!
+//! Four kinds of methods. In a turn of the run loop they are called in this order:
+//!
+//! ```text
+//!   handle_frame(now, frame) for each received frame      handle_*  something arrived, or time passed
+//!   handle_neighbor(now, update) from other workers
+//!   handle_timeout(now)
+//!   poll_event() · poll_datagram() until None, with       poll_*    what happened
+//!       peek · consume · send · close · udp_send ...      commands  what the application wants
+//!   settle(now)
+//!   poll_transmit(now, &mut frames, n)                    poll_*    what must go out
+//!   poll_neighbor() until None, for the other workers
+//!   poll_timeout()                                        poll_*    when to come back at the latest
+//! ```
+//!
+//! Frames handed in are owned by the stack until they are consumed or dropped; frames handed out are the port's.
+
+mod connections;
+mod datagrams;
+mod ingress;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use crate::config::{ConfigError, StackConfig};
+use crate::counters::{IpCounter, IpCounters};
+use crate::fragments::{Reassembler, TimedOut};
+use crate::frame::{Frame, FramePool};
+use crate::icmp;
+use crate::icmpv6;
+use crate::ip::{Cidr, Egress};
+use crate::mld;
+use crate::neighbor::{NeighborInfo, NeighborUpdate};
+use crate::rng::Seed;
+use crate::routes::RouteInfo;
+use crate::tcp::{Ctx, Tcp};
+use crate::time::Instant;
+use crate::udp::Udp;
+use crate::{arp, ndp};
+
+/// A TCP/UDP/IP stack over one queue of one port. See the module's description for the order of calls.
+pub struct Stack {
+    egress: Egress,
+    tcp: Tcp,
+    udp: Udp,
+    fragments: Reassembler,
+}
+
+impl Stack {
+    /// A stack with its tables laid out. With `config.answer_arp` it announces its addresses; fetch the frames with
+    /// [`Stack::poll_transmit`].
+    pub fn new(config: StackConfig, pool: FramePool, seed: Seed, now: Instant) -> Result<Stack, ConfigError> {
+        config.check(pool.frame_size(), pool.headroom())?;
+        let mut egress = Egress::new(&config, pool, &seed, now)?;
+        if config.answer_arp && config.announce {
+            announce(&mut egress);
+        }
+        Ok(Stack {
+            udp: Udp::new(&config.limits, &seed),
+            fragments: Reassembler::new(&config.limits, &seed, now),
+            tcp: Tcp::new(config.tcp, config.steering, &seed, now),
+            egress,
+        })
+    }
+
+    /// Runs every timer that is due; cheap when none is.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.egress.expire_neighbors(now);
+        self.egress.path_mtus.expire(now);
+        while let Some(timed_out) = self.fragments.poll_expired(now) {
+            self.handle_fragment_timeout(now, timed_out);
+        }
+        self.tcp.handle_timeout(&mut Ctx { now, egress: &mut self.egress });
+    }
+
+    /// Takes over what another worker learned of a neighbour.
+    pub fn handle_neighbor(&mut self, now: Instant, update: NeighborUpdate) {
+        self.egress.take_update(now, &update);
+    }
+
+    /// End of a burst, after the application ran: received data that is still held in mostly empty frames is copied
+    /// into compact buffers, so that the frames return to the port.
+    pub fn settle(&mut self, now: Instant) {
+        self.tcp.settle(&mut Ctx { now, egress: &mut self.egress });
+    }
+
+    /// Appends up to `max_frames` frames for the port to `out`, ARP, NDP and ICMP first; returns how many.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut VecDeque<Frame>, max_frames: usize) -> usize {
+        let control = self.egress.control.len().min(max_frames);
+        out.extend(self.egress.control.drain(..control));
+        let mut room = max_frames - control;
+        let waiting = self.egress.tx.len();
+        if waiting < room {
+            self.tcp.poll_transmit(&mut Ctx { now, egress: &mut self.egress }, room - waiting);
+        }
+        room = room.min(self.egress.tx.len());
+        out.extend(self.egress.tx.drain(..room));
+        self.egress.counters.add(IpCounter::TxFrames, (control + room) as u64);
+        control + room
+    }
+
+    /// When [`Stack::handle_timeout`] must be called at the latest; `None` when nothing waits. It may be early.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let others = [self.egress.neighbors.next_deadline(), self.fragments.next_deadline(), self.tcp.poll_timeout()];
+        others.into_iter().flatten().min()
+    }
+
+    /// The next thing learned of a neighbour that the other workers should be told.
+    pub fn poll_neighbor(&mut self) -> Option<NeighborUpdate> {
+        self.egress.pop_update()
+    }
+
+    /// What the link, network and UDP layers counted.
+    pub fn ip_counters(&self) -> &IpCounters {
+        &self.egress.counters
+    }
+
+    /// The pool that frames to be sent are taken from.
+    pub fn pool(&self) -> &FramePool {
+        &self.egress.pool
+    }
+
+    /// Our addresses with their prefixes, the link-local one last.
+    pub fn addresses(&self) -> impl Iterator<Item = Cidr> + '_ {
+        self.egress.addresses.iter()
+    }
+
+    /// The neighbour table.
+    pub fn neighbors(&self) -> impl Iterator<Item = NeighborInfo> + '_ {
+        self.egress.neighbors.iter()
+    }
+
+    /// The route table, IPv4 first, longest prefix first.
+    pub fn routes(&self) -> impl Iterator<Item = RouteInfo> + '_ {
+        self.egress.routes.iter()
+    }
+
+    fn handle_fragment_timeout(&mut self, now: Instant, timed_out: TimedOut) {
+        let TimedOut { meta, first, dropped } = timed_out;
+        self.egress.counters.add(IpCounter::DropFragmentTimeout, dropped);
+        // RFC 792, RFC 8200 §4.5: told only when the first fragment, which is quoted, had arrived.
+        let Some(first) = first else { return };
+        if meta.src.is_ipv4() {
+            icmp::send_error(&mut self.egress, now, &meta, first.data(), icmp::Report::ReassemblyTimeout);
+        } else {
+            icmpv6::send_error(&mut self.egress, now, &meta, first.data(), icmpv6::Report::ReassemblyTimeout);
+        }
+    }
+}
+
+/// Tells the link whose addresses these are now (RFC 5227 §3, RFC 4861 §7.2.6), and which groups to deliver.
+fn announce(egress: &mut Egress) {
+    let addresses: Vec<Cidr> = egress.addresses.iter().collect();
+    mld::report(egress, mld::Record::ChangeToExclude);
+    for cidr in addresses {
+        match cidr.address() {
+            core::net::IpAddr::V4(v4) => arp::announce(egress, v4),
+            core::net::IpAddr::V6(v6) => ndp::announce(egress, v6),
+        }
+    }
+}

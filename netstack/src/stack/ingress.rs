@@ -1,0 +1,241 @@
+//! A frame's way in: Ethernet, IP, fragments, and on to its transport. Every early end is a counter.
+
+use core::net::IpAddr;
+
+use super::Stack;
+use crate::counters::IpCounter;
+use crate::ethernet::{self, EthernetHeader, ethertype};
+use crate::fragments::{Fragment, Reassembled};
+use crate::frame::Frame;
+use crate::icmp::{self, QuotedError};
+use crate::icmpv6;
+use crate::ip::addresses::Destination;
+use crate::ip::ipv6::{ParameterProblem, Refusal, Upper};
+use crate::ip::{IpMeta, ipv4, ipv6, protocol};
+use crate::tcp::{Ctx, IcmpError, IcmpErrorKind};
+use crate::time::Instant;
+use crate::udp::Received;
+use crate::arp;
+
+impl Stack {
+    /// Handles one received Ethernet frame; `frame.rx_checksum` says what the port knows of its checksums.
+    #[inline]
+    pub fn handle_frame(&mut self, now: Instant, frame: Frame) {
+        self.egress.counters.bump(IpCounter::RxFrames);
+        if let Err(reason) = self.handle_ethernet(now, frame) {
+            self.egress.counters.bump(reason);
+        }
+    }
+
+    #[inline]
+    fn handle_ethernet(&mut self, now: Instant, mut frame: Frame) -> Result<(), IpCounter> {
+        let link = ethernet::parse(frame.data(), self.egress.mac, self.egress.vlan)?;
+        frame.trim_front(link.len);
+        match link.ethertype {
+            ethertype::IPV4 => self.handle_ipv4(now, &link, frame),
+            ethertype::IPV6 => self.handle_ipv6(now, &link, frame),
+            ethertype::ARP => arp::handle(&mut self.egress, now, frame.data()),
+            _ => Err(IpCounter::DropEthertype),
+        }
+    }
+
+    #[inline]
+    fn handle_ipv4(&mut self, now: Instant, link: &EthernetHeader, mut frame: Frame) -> Result<(), IpCounter> {
+        let header = ipv4::parse(frame.data())?;
+        ipv4::check_addresses(&header, &self.egress.addresses, link.group)?;
+        self.egress.counters.bump(IpCounter::RxIpv4);
+        // What lies behind the packet is padding of the link (RFC 1122 §3.2.1.1).
+        frame.truncate(header.total_len);
+        let meta = IpMeta {
+            src: IpAddr::V4(header.src),
+            dst: IpAddr::V4(header.dst),
+            ecn: header.ecn,
+            ingress_mac: link.source,
+        };
+        let Some(place) = header.fragment else {
+            return self.deliver_v4(now, &meta, header.protocol, frame, header.header_len);
+        };
+        self.egress.counters.bump(IpCounter::RxFragments);
+        let fragment = Fragment {
+            protocol: header.protocol,
+            identification: u32::from(header.identification),
+            offset: place.offset,
+            more: place.more,
+            payload: header.header_len,
+        };
+        let Some(whole) = self.fragments.insert(now, &meta, fragment, frame)? else { return Ok(()) };
+        self.egress.counters.bump(IpCounter::RxReassembled);
+        let Reassembled { meta, protocol, frame } = whole;
+        self.deliver_v4(now, &meta, protocol, frame, ipv4::HEADER_LEN)
+    }
+
+    /// `frame` begins with the IPv4 header of a whole packet and ends with the packet; its payload lies at `at`.
+    #[inline]
+    fn deliver_v4(
+        &mut self,
+        now: Instant,
+        meta: &IpMeta,
+        protocol: u8,
+        frame: Frame,
+        at: usize,
+    ) -> Result<(), IpCounter> {
+        match protocol {
+            protocol::TCP => {
+                self.deliver_tcp(now, meta, frame, at);
+                Ok(())
+            }
+            protocol::UDP => {
+                if let Received::PortClosed(frame) = self.udp.handle(&mut self.egress, meta, frame, at)? {
+                    let report = icmp::Report::PortUnreachable;
+                    icmp::send_error(&mut self.egress, now, meta, frame.data(), report);
+                    return Err(IpCounter::DropUdpPortClosed);
+                }
+                Ok(())
+            }
+            protocol::ICMP => match icmp::handle(&mut self.egress, now, meta, frame, at)? {
+                Some(error) => self.deliver_error(now, &error),
+                None => Ok(()),
+            },
+            _ => {
+                let report = icmp::Report::ProtocolUnreachable;
+                icmp::send_error(&mut self.egress, now, meta, frame.data(), report);
+                Err(IpCounter::DropProtocol)
+            }
+        }
+    }
+
+    #[inline]
+    fn handle_ipv6(&mut self, now: Instant, link: &EthernetHeader, mut frame: Frame) -> Result<(), IpCounter> {
+        let header = ipv6::parse(frame.data())?;
+        let destination = ipv6::check_addresses(&header, &self.egress.addresses, link.group)?;
+        self.egress.counters.bump(IpCounter::RxIpv6);
+        frame.truncate(header.total_len);
+        let meta = IpMeta {
+            src: IpAddr::V6(header.src),
+            dst: IpAddr::V6(header.dst),
+            ecn: header.ecn,
+            ingress_mac: link.source,
+        };
+        let packet = Packet6 { header, destination };
+        if header.next_header == protocol::TCP {
+            return self.deliver_v6(now, &meta, &packet, protocol::TCP, frame, ipv6::HEADER_LEN, 6);
+        }
+        match ipv6::walk(frame.data(), header.next_header, ipv6::HEADER_LEN, false) {
+            Ok(Upper::Payload { protocol, offset, named_at }) => {
+                self.deliver_v6(now, &meta, &packet, protocol, frame, offset, named_at)
+            }
+            Ok(Upper::Fragment(fragment)) => self.handle_fragment_v6(now, &meta, &packet, fragment, frame),
+            Err(refusal) => Err(self.refuse_v6(now, &meta, &frame, refusal)),
+        }
+    }
+
+    fn handle_fragment_v6(
+        &mut self,
+        now: Instant,
+        meta: &IpMeta,
+        packet: &Packet6,
+        place: ipv6::Ipv6Fragment,
+        frame: Frame,
+    ) -> Result<(), IpCounter> {
+        self.egress.counters.bump(IpCounter::RxFragments);
+        let fragment = Fragment {
+            protocol: place.next_header,
+            identification: place.identification,
+            offset: place.offset,
+            more: place.more,
+            payload: place.payload,
+        };
+        let Some(whole) = self.fragments.insert(now, meta, fragment, frame)? else { return Ok(()) };
+        self.egress.counters.bump(IpCounter::RxReassembled);
+        let Reassembled { meta, protocol, frame } = whole;
+        match ipv6::walk(frame.data(), protocol, ipv6::HEADER_LEN, true) {
+            Ok(Upper::Payload { protocol, offset, named_at }) => {
+                self.deliver_v6(now, &meta, packet, protocol, frame, offset, named_at)
+            }
+            Ok(Upper::Fragment(_)) => Err(IpCounter::DropIpv6ExtensionMalformed),
+            Err(refusal) => Err(self.refuse_v6(now, &meta, &frame, refusal)),
+        }
+    }
+
+    /// `frame` begins with the IPv6 header of a whole packet and ends with the packet; its payload lies at `at`.
+    #[inline]
+    #[allow(clippy::too_many_arguments, reason = "the packet's place and what its headers said")]
+    fn deliver_v6(
+        &mut self,
+        now: Instant,
+        meta: &IpMeta,
+        packet: &Packet6,
+        protocol: u8,
+        frame: Frame,
+        at: usize,
+        named_at: usize,
+    ) -> Result<(), IpCounter> {
+        if protocol != protocol::ICMPV6 && packet.header.src.is_unspecified() {
+            return Err(IpCounter::DropIpv6SourceMartian);
+        }
+        match protocol {
+            protocol::TCP if packet.destination != Destination::Local => Err(IpCounter::DropTcpGroup),
+            protocol::TCP => {
+                self.deliver_tcp(now, meta, frame, at);
+                Ok(())
+            }
+            protocol::UDP => {
+                if let Received::PortClosed(frame) = self.udp.handle(&mut self.egress, meta, frame, at)? {
+                    let report = icmpv6::Report::PortUnreachable;
+                    icmpv6::send_error(&mut self.egress, now, meta, frame.data(), report);
+                    return Err(IpCounter::DropUdpPortClosed);
+                }
+                Ok(())
+            }
+            protocol::ICMPV6 => {
+                let ipv6::Ipv6Header { src, dst, hop_limit, .. } = packet.header;
+                let addressed = icmpv6::Addressed { src, dst, hop_limit };
+                match icmpv6::handle(&mut self.egress, now, meta, addressed, frame, at)? {
+                    Some(error) => self.deliver_error(now, &error),
+                    None => Ok(()),
+                }
+            }
+            _ => {
+                // RFC 8200 §4: an unrecognised next header is reported with its place.
+                let problem = ParameterProblem { code: 1, pointer: named_at as u32, even_multicast: false };
+                let report = icmpv6::Report::ParameterProblem(problem);
+                icmpv6::send_error(&mut self.egress, now, meta, frame.data(), report);
+                Err(IpCounter::DropProtocol)
+            }
+        }
+    }
+
+    fn refuse_v6(&mut self, now: Instant, meta: &IpMeta, frame: &Frame, refusal: Refusal) -> IpCounter {
+        if let Some(problem) = refusal.report {
+            let report = icmpv6::Report::ParameterProblem(problem);
+            icmpv6::send_error(&mut self.egress, now, meta, frame.data(), report);
+        }
+        refusal.counter
+    }
+
+    #[inline]
+    fn deliver_tcp(&mut self, now: Instant, meta: &IpMeta, mut frame: Frame, at: usize) {
+        frame.trim_front(at);
+        self.tcp.handle_segment(&mut Ctx { now, egress: &mut self.egress }, meta, frame);
+    }
+
+    fn deliver_error(&mut self, now: Instant, error: &QuotedError) -> Result<(), IpCounter> {
+        let QuotedError { protocol, local, remote, seq, kind } = *error;
+        if protocol == protocol::UDP {
+            return self.udp.handle_error(&mut self.egress, now, local, remote, kind);
+        }
+        let kind = match kind {
+            icmp::ErrorKind::Unreachable { hard } => IcmpErrorKind::Unreachable { hard },
+            icmp::ErrorKind::PacketTooBig { mtu } => IcmpErrorKind::PacketTooBig { mtu },
+        };
+        let mut ctx = Ctx { now, egress: &mut self.egress };
+        self.tcp.handle_icmp_error(&mut ctx, IcmpError { local, remote, seq, kind });
+        Ok(())
+    }
+}
+
+/// What the fixed header of an IPv6 packet said, for the layers above.
+struct Packet6 {
+    header: ipv6::Ipv6Header,
+    destination: Destination,
+}

@@ -1,0 +1,323 @@
+//! The control block of a connection: what an idle connection costs.
+//!
+//! ```text
+//!   line 1   identity, state, and what header prediction compares
+//!   line 2   acknowledgment state, congestion window, round-trip time
+//!   line 3   timers, path, token, event bits
+//!   line 4   what only handshakes, losses and closing need
+//! ```
+//!
+//! Queues are not here: they live in pooled objects (receive.rs, send.rs) which a connection holds only while it has
+//! data, named by `recv` and `send`.
+
+use super::config::{ConnOptions, KeepAlive, TcpConfig};
+use super::congestion::{Congestion, CongestionControl};
+use super::event::{EndReason, ListenerId, Ready};
+use super::rtt::Rtt;
+use super::segment::TIMESTAMPS;
+use super::seq::Seq;
+use super::state::{State, Transition};
+use super::tuple::Tuple;
+use crate::ip::PathCache;
+use crate::time::Instant;
+
+/// No pooled object.
+pub(crate) const NONE: u32 = u32::MAX;
+
+macro_rules! flags {
+    ($($(#[$doc:meta])* $name:ident = $bit:literal;)+) => {
+        $($(#[$doc])* pub(crate) const $name: u32 = 1 << $bit;)+
+    };
+}
+
+/// Bits of [`Conn::flags`].
+pub(crate) mod flag {
+    flags! {
+        /// Timestamps were negotiated (RFC 7323).
+        TIMESTAMPS = 0;
+        /// Selective acknowledgments were negotiated (RFC 2018).
+        SACK = 1;
+        /// Nagle's algorithm holds small segments back.
+        NAGLE = 2;
+        /// A SYN (or SYN-ACK) is to be sent now.
+        SYN_DUE = 3;
+        /// The application closed; a FIN ends the send queue.
+        FIN_QUEUED = 4;
+        /// The FIN was sent at least once.
+        FIN_SENT = 5;
+        /// The peer's FIN was received in order.
+        FIN_RECEIVED = 6;
+        /// An acknowledgment goes out at the next chance.
+        ACK_NOW = 7;
+        /// An acknowledgment goes out with the next segment, or when the delay is over.
+        ACK_PENDING = 8;
+        /// In the transmit queue.
+        TX_QUEUED = 9;
+        /// In the event queue.
+        EVENT_QUEUED = 10;
+        /// In the list of connections to be settled.
+        TOUCHED = 11;
+        /// The application filled the send buffer and waits for room.
+        WANT_WRITE = 12;
+        /// A segment is being timed for the round-trip time.
+        RTT_TIMED = 13;
+        /// The retransmission timer probes a closed window.
+        PERSIST = 14;
+        /// A window probe is to be sent now.
+        PROBE_DUE = 15;
+        /// A keep-alive probe is to be sent now.
+        KEEP_ALIVE_DUE = 16;
+        /// Holds its 4-tuple in the table.
+        IN_TABLE = 17;
+        /// Counted with its listener until its first event is polled.
+        ACCEPT_PENDING = 18;
+        /// Over for the network; received data is still to be read.
+        LINGERING = 19;
+        /// The SYN was sent more than once.
+        SYN_RESENT = 20;
+    }
+}
+
+/// How losses are being repaired.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    /// Nothing is known to be lost.
+    Open,
+    /// Fast recovery (RFC 6675, RFC 6582), until `recover` is acknowledged.
+    Recovery,
+    /// After a timeout (RFC 5681 §3.1), until `recover` is acknowledged.
+    Loss,
+}
+
+/// A connection.
+#[repr(C)]
+pub(crate) struct Conn {
+    pub(crate) tuple: Tuple,
+    pub(crate) state: State,
+    pub(crate) phase: Phase,
+    pub(crate) snd_scale: u8,
+    pub(crate) rcv_scale: u8,
+    pub(crate) flags: u32,
+    pub(crate) rcv_nxt: Seq,
+    pub(crate) snd_una: Seq,
+    pub(crate) snd_nxt: Seq,
+    pub(crate) snd_wnd: u32,
+    pub(crate) ts_recent: u32,
+
+    /// Right edge of the window that the peer was promised.
+    pub(crate) rcv_edge: Seq,
+    /// `rcv_nxt` as it was last acknowledged (RFC 7323's Last.ACK.sent).
+    pub(crate) last_ack_sent: Seq,
+    pub(crate) ts_offset: u32,
+    /// Pooled receive state, or [`NONE`].
+    pub(crate) recv: u32,
+    /// Pooled send state, or [`NONE`].
+    pub(crate) send: u32,
+    /// Bytes received in order and not yet consumed.
+    pub(crate) recv_queued: u32,
+    /// Bytes queued and not yet acknowledged; the sequence space from `snd_una` on, but for SYN and FIN.
+    pub(crate) send_queued: u32,
+    pub(crate) congestion: Congestion,
+    pub(crate) rtt: Rtt,
+    /// Payload bytes of a full segment (options that every segment carries are taken off).
+    pub(crate) mss: u16,
+    /// What the peer announced.
+    pub(crate) peer_mss: u16,
+    pub(crate) timed_seq: Seq,
+    pub(crate) timed_at: Instant,
+
+    pub(crate) retransmit_at: Instant,
+    pub(crate) delayed_ack_at: Instant,
+    pub(crate) idle_at: Instant,
+    /// What the wheel knows; never later than the earliest of the three above, unless about to be armed.
+    pub(crate) armed_at: Instant,
+    pub(crate) path: PathCache,
+    pub(crate) token: u32,
+    pub(crate) generation: u32,
+    pub(crate) events: Ready,
+    pub(crate) dup_acks: u8,
+    /// Consecutive timeouts, or doublings of the probe interval.
+    pub(crate) backoff: u8,
+    /// Probes (of a window or for keep-alive) since the peer was last heard.
+    pub(crate) probes: u8,
+    /// When a segment of the peer last arrived, in milliseconds.
+    pub(crate) heard_ms: u32,
+
+    pub(crate) snd_wl1: Seq,
+    pub(crate) snd_wl2: Seq,
+    pub(crate) max_snd_wnd: u32,
+    pub(crate) iss: Seq,
+    /// Recovery ends when this is acknowledged.
+    pub(crate) recover: Seq,
+    /// Everything below was sent again in this recovery (RFC 6675's HighRxt).
+    pub(crate) high_rxt: Seq,
+    /// What is not acknowledged below counts as lost.
+    pub(crate) lost_edge: Seq,
+    pub(crate) recv_limit: u32,
+    pub(crate) send_limit: u32,
+    /// When `ts_recent` was set, in milliseconds.
+    pub(crate) ts_recent_ms: u32,
+    /// When data was last sent, in milliseconds.
+    pub(crate) sent_ms: u32,
+    /// When a challenge ACK may be sent next, in milliseconds.
+    pub(crate) challenge_ms: u32,
+    pub(crate) keep_idle_ms: u32,
+    pub(crate) keep_interval_ms: u32,
+    pub(crate) keep_probes: u8,
+    pub(crate) ended: Option<EndReason>,
+    pub(crate) listener: Option<ListenerId>,
+}
+
+// An idle connection costs one slab slot, one wheel node and its share of the table.
+const _: () = assert!(size_of::<Conn>() <= 320);
+
+/// Where the numbers of a new connection come from.
+pub(crate) struct NewConn<'a> {
+    pub(crate) tuple: Tuple,
+    pub(crate) state: State,
+    pub(crate) iss: Seq,
+    pub(crate) ts_offset: u32,
+    pub(crate) path: PathCache,
+    pub(crate) options: &'a ConnOptions,
+    pub(crate) config: &'a TcpConfig,
+    pub(crate) now: Instant,
+}
+
+/// Milliseconds of a 32-bit clock.
+#[inline]
+pub(crate) fn clock_ms(now: Instant) -> u32 {
+    now.as_millis() as u32
+}
+
+fn millis(keep_alive: Option<KeepAlive>) -> (u32, u32, u8) {
+    let ms = |duration: core::time::Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX / 4).min(u32::MAX / 4);
+    keep_alive.map_or((0, 0, 0), |k| (ms(k.idle).max(1), ms(k.interval).max(1), k.probes.max(1)))
+}
+
+impl Conn {
+    /// A connection on which nothing was sent or received yet.
+    pub(crate) fn new(new: &NewConn<'_>) -> Conn {
+        let config = new.config;
+        let (keep_idle_ms, keep_interval_ms, keep_probes) = millis(new.options.keep_alive.or(config.keep_alive));
+        let recv_limit = new.options.receive_buffer.unwrap_or(config.receive_buffer).clamp(2048, 1 << 30);
+        let nagle = new.options.nagle.unwrap_or(config.nagle);
+        let now_ms = clock_ms(new.now);
+        Conn {
+            tuple: new.tuple,
+            state: new.state,
+            phase: Phase::Open,
+            snd_scale: 0,
+            rcv_scale: 0,
+            flags: if nagle { flag::NAGLE } else { 0 },
+            rcv_nxt: Seq(0),
+            snd_una: new.iss,
+            snd_nxt: new.iss,
+            snd_wnd: 0,
+            ts_recent: 0,
+            rcv_edge: Seq(0),
+            last_ack_sent: Seq(0),
+            ts_offset: new.ts_offset,
+            recv: NONE,
+            send: NONE,
+            recv_queued: 0,
+            send_queued: 0,
+            congestion: Congestion::new_reno(536, config.initial_window_segments),
+            rtt: Rtt::default(),
+            mss: 536,
+            peer_mss: 536,
+            timed_seq: new.iss,
+            timed_at: new.now,
+            retransmit_at: Instant::FAR_FUTURE,
+            delayed_ack_at: Instant::FAR_FUTURE,
+            idle_at: Instant::FAR_FUTURE,
+            armed_at: Instant::FAR_FUTURE,
+            path: new.path,
+            token: 0,
+            generation: 0,
+            events: Ready::NONE,
+            dup_acks: 0,
+            backoff: 0,
+            probes: 0,
+            heard_ms: now_ms,
+            snd_wl1: Seq(0),
+            snd_wl2: new.iss,
+            max_snd_wnd: 0,
+            iss: new.iss,
+            recover: new.iss,
+            high_rxt: new.iss,
+            lost_edge: new.iss,
+            recv_limit,
+            send_limit: new.options.send_buffer.unwrap_or(config.send_buffer).clamp(1, 1 << 30),
+            ts_recent_ms: now_ms,
+            sent_ms: now_ms,
+            challenge_ms: now_ms,
+            keep_idle_ms,
+            keep_interval_ms,
+            keep_probes,
+            ended: None,
+            listener: None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, flag: u32) {
+        self.flags |= flag;
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self, flag: u32) {
+        self.flags &= !flag;
+    }
+
+    /// Moves the state; false (and nothing changed) when the transition has no meaning in it.
+    #[inline]
+    pub(crate) fn move_by(&mut self, transition: Transition) -> bool {
+        match self.state.after(transition) {
+            Some(state) => {
+                self.state = state;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Bytes sent and not acknowledged, SYN and FIN included.
+    #[inline]
+    pub(crate) fn outstanding(&self) -> u32 {
+        self.snd_nxt.since(self.snd_una)
+    }
+
+    /// The sequence number behind the last byte queued: the FIN's, when there is one.
+    #[inline]
+    pub(crate) fn data_end(&self) -> Seq {
+        self.snd_una + self.send_queued
+    }
+
+    /// The window that the peer may use now.
+    #[inline]
+    pub(crate) fn rcv_wnd(&self) -> u32 {
+        self.rcv_edge.saturating_since(self.rcv_nxt)
+    }
+
+    /// The timestamp clock of the connection (RFC 7323 §5.4), in milliseconds.
+    #[inline]
+    pub(crate) fn ts_now(&self, now: Instant) -> u32 {
+        clock_ms(now).wrapping_add(self.ts_offset)
+    }
+
+    /// Fixes the segment size from what the peer announced and what the path carries.
+    pub(crate) fn set_mss(&mut self, path_mss: u16, floor: u16) {
+        let old = self.mss;
+        let option_bytes = if self.has(flag::TIMESTAMPS) { TIMESTAMPS as u16 } else { 0 };
+        // RFC 6691 §2: the announced size does not count options, so they are taken off here.
+        self.mss = self.peer_mss.min(path_mss).max(floor).saturating_sub(option_bytes).max(1);
+        if old != self.mss {
+            self.congestion.on_mss(u32::from(old), u32::from(self.mss));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Round-trip time and retransmission timeout (RFC 6298).
+
+use core::time::Duration;
+
+/// RFC 6298 §2.1: before a measurement.
+const INITIAL_US: u32 = 1_000_000;
+/// RFC 6298 §5.7: after a SYN was sent again without a measurement.
+const CONSERVATIVE_US: u32 = 3_000_000;
+
+/// Smoothed round-trip time and its variation, in microseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Rtt {
+    /// Zero until the first sample.
+    srtt_us: u32,
+    /// Before the first sample: the timeout to start with, or zero for the usual one.
+    rttvar_us: u32,
+}
+
+impl Rtt {
+    /// A sample. Karn's rule (RFC 6298 §3) is the caller's: none of segments sent twice, but by timestamp.
+    pub(crate) fn sample(&mut self, rtt: Duration) {
+        let rtt_us = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX).clamp(1, 600_000_000);
+        if self.srtt_us == 0 {
+            // RFC 6298 §2.2
+            self.srtt_us = rtt_us;
+            self.rttvar_us = rtt_us / 2;
+        } else {
+            // RFC 6298 §2.3, alpha = 1/8, beta = 1/4
+            let error = self.srtt_us.abs_diff(rtt_us);
+            self.rttvar_us = self.rttvar_us - self.rttvar_us / 4 + error / 4;
+            self.srtt_us = (self.srtt_us - self.srtt_us / 8 + rtt_us / 8).max(1);
+        }
+    }
+
+    /// The SYN had to be sent again: without a sample the timeout starts at three seconds.
+    pub(crate) fn start_conservative(&mut self) {
+        if self.srtt_us == 0 {
+            self.rttvar_us = CONSERVATIVE_US;
+        }
+    }
+
+    /// The smoothed round-trip time, once measured.
+    pub(crate) fn srtt(&self) -> Option<Duration> {
+        (self.srtt_us != 0).then(|| Duration::from_micros(u64::from(self.srtt_us)))
+    }
+
+    /// The timeout after `backoff` doublings (RFC 6298 §2.3, §5.5), within the bounds.
+    pub(crate) fn rto(&self, backoff: u8, min: Duration, max: Duration) -> Duration {
+        let base = if self.srtt_us == 0 {
+            Duration::from_micros(u64::from(if self.rttvar_us == 0 { INITIAL_US } else { self.rttvar_us }))
+        } else {
+            Duration::from_micros(u64::from(self.srtt_us) + 4 * u64::from(self.rttvar_us)).max(min)
+        };
+        base.saturating_mul(1 << backoff.min(16)).min(max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIN: Duration = Duration::from_millis(200);
+    const MAX: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn it_starts_at_a_second_and_backs_off_to_the_limit() {
+        let mut rtt = Rtt::default();
+        assert_eq!(rtt.rto(0, MIN, MAX), Duration::from_secs(1));
+        assert_eq!(rtt.rto(3, MIN, MAX), Duration::from_secs(8));
+        assert_eq!(rtt.rto(255, MIN, MAX), MAX);
+        rtt.start_conservative();
+        assert_eq!((rtt.rto(0, MIN, MAX), rtt.srtt()), (Duration::from_secs(3), None));
+    }
+
+    #[test]
+    fn it_smooths_as_the_rfc_says() {
+        let mut rtt = Rtt::default();
+        rtt.start_conservative();
+        rtt.sample(Duration::from_millis(100));
+        assert_eq!(rtt.srtt(), Some(Duration::from_millis(100)));
+        assert_eq!(rtt.rto(0, MIN, MAX), Duration::from_millis(300));
+        rtt.sample(Duration::from_millis(180));
+        assert_eq!(rtt.srtt(), Some(Duration::from_millis(110)));
+        assert_eq!(rtt.rto(0, MIN, MAX), Duration::from_micros(110_000 + 4 * 57_500));
+        for _ in 0..100 {
+            rtt.sample(Duration::ZERO);
+        }
+        assert_eq!(rtt.rto(0, MIN, MAX), MIN);
+    }
+}

@@ -1,0 +1,116 @@
+//! What the connections of a worker share: tables, pools, queues and counters.
+
+use std::collections::VecDeque;
+
+use super::config::TcpConfig;
+use super::control_block::{Conn, flag};
+use super::event::{ConnId, Ready};
+use super::isn::IsnGenerator;
+use super::listen::Listeners;
+use super::pool::Pool;
+use super::receive::{Held, OutOfOrderLimits, RecvState};
+use super::send::SendState;
+use super::table::Table;
+use super::time_wait::TimeWaits;
+use crate::counters::TcpCounters;
+use crate::rng::{Rng, Seed};
+use crate::time::Instant;
+use crate::wheel::TimerWheel;
+
+/// Everything but the connections themselves, so that one of them and this can be borrowed side by side.
+pub(crate) struct Shared {
+    pub(crate) config: TcpConfig,
+    pub(crate) counters: TcpCounters,
+    pub(crate) table: Table,
+    pub(crate) listeners: Listeners,
+    pub(crate) time_waits: TimeWaits,
+    pub(crate) wheel: TimerWheel,
+    pub(crate) recv: Pool<RecvState>,
+    pub(crate) send: Pool<SendState>,
+    pub(crate) held: Held,
+    /// Connections with events; those that died meanwhile are skipped by generation.
+    pub(crate) events: VecDeque<ConnId>,
+    /// Connections with something to send; entries without the flag are stale and skipped.
+    pub(crate) ready: VecDeque<u32>,
+    /// Connections that received data in this burst.
+    pub(crate) touched: Vec<u32>,
+    pub(crate) isn: IsnGenerator,
+    pub(crate) rng: Rng,
+}
+
+impl Shared {
+    pub(crate) fn new(config: TcpConfig, seed: &Seed, now: Instant) -> Shared {
+        let wheel = || TimerWheel::new(now, config.timer_tick);
+        let held = Held { max_frames: config.max_held_frames, ..Held::default() };
+        Shared {
+            counters: TcpCounters::default(),
+            table: Table::new(seed, config.reserve_connections),
+            listeners: Listeners::new(wheel()),
+            time_waits: TimeWaits::new(wheel()),
+            wheel: wheel(),
+            recv: Pool::default(),
+            send: Pool::default(),
+            held,
+            events: VecDeque::with_capacity(1024),
+            ready: VecDeque::with_capacity(1024),
+            touched: Vec::with_capacity(1024),
+            isn: IsnGenerator::new(seed),
+            rng: Rng::new(seed.keys(u64::from_le_bytes(*b"tcp-port")).0),
+            config,
+        }
+    }
+
+    /// Tells the application about `ready`, once for everything until it polls.
+    #[inline]
+    pub(crate) fn notify(&mut self, conn: &mut Conn, index: u32, ready: Ready) {
+        conn.events |= ready;
+        if !conn.has(flag::EVENT_QUEUED) {
+            conn.set(flag::EVENT_QUEUED);
+            self.events.push_back(ConnId { index, generation: conn.generation });
+        }
+    }
+
+    /// Puts the connection in line for transmission.
+    #[inline]
+    pub(crate) fn queue_transmit(&mut self, conn: &mut Conn, index: u32) {
+        if !conn.has(flag::TX_QUEUED) {
+            conn.set(flag::TX_QUEUED);
+            self.ready.push_back(index);
+        }
+    }
+
+    /// Arms the wheel for the connection's earliest deadline, unless it is armed for that or earlier. A deadline that
+    /// moves later costs nothing: the wheel fires early once and is armed again.
+    #[inline]
+    pub(crate) fn arm(&mut self, conn: &mut Conn, index: u32) {
+        let earliest = conn.retransmit_at.min(conn.delayed_ack_at).min(conn.idle_at);
+        if earliest < conn.armed_at {
+            conn.armed_at = earliest;
+            self.wheel.schedule(index, earliest);
+        }
+    }
+
+    /// Gives the receive state back when it holds nothing.
+    #[inline]
+    pub(crate) fn release_recv(&mut self, conn: &mut Conn) {
+        if self.recv.get(conn.recv).is_some_and(RecvState::is_idle) {
+            self.recv.give_back(&mut conn.recv);
+        }
+    }
+
+    /// Drops all received data of a connection.
+    pub(crate) fn discard_recv(&mut self, conn: &mut Conn) {
+        if let Some(state) = self.recv.get_mut(conn.recv) {
+            state.discard(&mut self.held);
+        }
+        self.recv.give_back(&mut conn.recv);
+        conn.recv_queued = 0;
+    }
+
+    pub(crate) fn out_of_order_limits(&self) -> OutOfOrderLimits {
+        OutOfOrderLimits {
+            segments: self.config.max_out_of_order_segments,
+            bytes: self.config.max_out_of_order_bytes,
+        }
+    }
+}
