@@ -6,6 +6,8 @@
 
 use crate::error::BenchError;
 use crate::generator::{Generator, LoadConfig, LoadReport, Pacing, Reuse, Stage};
+use crate::run::{CLIENT_INTERFACE, RunArgs, Wire};
+use crate::scenario::Scenario;
 use crate::{host, ports};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -130,6 +132,23 @@ impl GenerateArgs {
         words
     }
 
+    /// The arguments for a scenario on a wire.
+    pub fn for_scenario(scenario: &Scenario, wire: &Wire, run: &RunArgs) -> GenerateArgs {
+        GenerateArgs {
+            interface: CLIENT_INTERFACE.to_owned(),
+            remote: wire.server(),
+            local: wire.client_addresses(),
+            target: "/fastest/ever/ok".to_owned(),
+            connections: scenario.connections,
+            idle: scenario.idle_connections,
+            new_connections: scenario.reuse == Reuse::NewEach,
+            rate: None,
+            warm_up: 1.0,
+            seconds: run.seconds,
+            core: Some(run.generator_core),
+        }
+    }
+
     fn load(&self) -> Result<LoadConfig, BenchError> {
         let reuse = if self.new_connections { Reuse::NewEach } else { Reuse::KeepAlive };
         Ok(LoadConfig {
@@ -158,7 +177,7 @@ pub fn generate(args: &GenerateArgs) -> Result<(), BenchError> {
         host::pin_this_thread(core);
     }
     let clock = anygate::clock::Clock::start();
-    let (port, stack) = ports::client_on(&args.interface, &args.local, &clock)?;
+    let (ports::ClientPort { port, device: _device }, stack) = ports::client_on(&args.interface, &args.local, &clock)?;
     let mut generator = Generator::new(port, stack, args.load()?, clock.now());
     let mut stage = Stage::Opening;
     while generator.stage() != Stage::Done {

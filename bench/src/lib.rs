@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod fixture;
 pub mod generate;
 pub mod generator;
 pub mod host;

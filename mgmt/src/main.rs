@@ -1,2 +1,8 @@
-//! The operator CLI. 
-fn main() {}
+//! The operator's command line; all of it is in the library, so that its declaration can be tested.
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mgmt::run(mgmt::cli::Cli::parse())
+}

@@ -26,10 +26,19 @@ Connection: keep-alive\r\n\
 Cookie: wp_ozh_wsa_visits=2; wp_ozh_wsa_visit_lasttime=xxxxxxxxxx; __utma=xxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.xxxxxxxxxx.x; __utmz=xxxxxxxxx.xxxxxxxxxx.x.x.utmccn=(referral)|utmcsr=reader.livedoor.com|utmcct=/reader/|utmcmd=referral\r\n\r\n";
 
 fn main() {
-    let rounds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(2_000_000);
+    let rounds = std::env::args()
+        .nth(1)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(2_000_000);
     for (name, request) in [("small", SMALL), ("wrk-like", WRK), ("browser", BROWSER)] {
-        report(&format!("parse {name} ({} B)", request.len()), rounds, || parse(rounds, request));
-        report(&format!("httparse alone {name}"), rounds, || httparse_alone(rounds, request));
+        report(
+            &format!("parse {name} ({} B)", request.len()),
+            rounds,
+            || parse(rounds, request),
+        );
+        report(&format!("httparse alone {name}"), rounds, || {
+            httparse_alone(rounds, request)
+        });
     }
     report("encode a head", rounds, || encode(rounds));
     report("read an answer", rounds, || read_answer(rounds));
@@ -54,7 +63,9 @@ fn parse(rounds: u32, request: &[u8]) {
     for _ in 0..rounds {
         let mut slots = HeaderSlots::new();
         let step = server.handle_bytes(now, &limits, &mut slots, black_box(request));
-        let Event::Request(head) = step.event else { panic!("the request does not parse") };
+        let Event::Request(head) = step.event else {
+            panic!("the request does not parse")
+        };
         black_box((head.target.path, head.host, head.keep_alive));
         black_box(server.response_sent(now, &limits, false));
     }
@@ -64,7 +75,8 @@ fn httparse_alone(rounds: u32, request: &[u8]) {
     for _ in 0..rounds {
         let mut slots = [const { std::mem::MaybeUninit::uninit() }; 100];
         let mut parsed = httparse::Request::new(&mut []);
-        black_box(parsed.parse_with_uninit_headers(black_box(request), &mut slots)).expect("parses");
+        black_box(parsed.parse_with_uninit_headers(black_box(request), &mut slots))
+            .expect("parses");
         black_box(parsed.path);
     }
 }

@@ -31,22 +31,33 @@ pub fn is_token(bytes: &[u8]) -> bool {
 /// NUL and the other controls may not, which is what keeps one field from becoming two.
 #[inline]
 pub fn is_field_value(bytes: &[u8]) -> bool {
-    bytes.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+    bytes
+        .iter()
+        .all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
 /// `bytes` without spaces and tabs at its ends (`OWS`, RFC 9110 §5.6.3).
 #[inline]
 pub fn trim(bytes: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let from = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
-    let to = bytes.iter().rposition(|byte| !blank(byte)).map_or(from, |last| last + 1);
+    let from = bytes
+        .iter()
+        .position(|byte| !blank(byte))
+        .unwrap_or(bytes.len());
+    let to = bytes
+        .iter()
+        .rposition(|byte| !blank(byte))
+        .map_or(from, |last| last + 1);
     &bytes[from..to]
 }
 
 /// The members of a comma-separated list; empty ones are left out (RFC 9110 §5.6.1.2).
 #[inline]
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
+    value
+        .split(|&byte| byte == b',')
+        .map(trim)
+        .filter(|member| !member.is_empty())
 }
 
 /// Whether `text` is `uri-host [ ":" port ]` (RFC 9110 §7.2), without user information. Empty is not.
@@ -54,8 +65,8 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub fn is_authority(text: &[u8]) -> bool {
     match text.iter().position(|&byte| !REG_NAME[usize::from(byte)]) {
         None => !text.is_empty(),
-        Some(0) => text[0] == b'[' && is_literal_authority(text),
-        Some(at) if text[at] == b':' => is_port(&text[at + 1..]),
+        Some(0) if text[0] == b'[' => is_literal_authority(text),
+        Some(at) if text[at] == b':' => at > 0 && is_port(&text[at + 1..]),
         Some(_) => is_escaped_authority(text),
     }
 }
@@ -64,12 +75,17 @@ pub fn is_authority(text: &[u8]) -> bool {
 fn is_port(digits: &[u8]) -> bool {
     digits.len() <= 5
         && digits.iter().all(u8::is_ascii_digit)
-        && digits.iter().fold(0_u32, |port, &digit| port * 10 + u32::from(digit - b'0')) <= 65_535
+        && digits
+            .iter()
+            .fold(0_u32, |port, &digit| port * 10 + u32::from(digit - b'0'))
+            <= 65_535
 }
 
 /// `[` IPv6 address `]` with an optional port. Zones and future versions are not for the wire.
 fn is_literal_authority(text: &[u8]) -> bool {
-    let Some(end) = text.iter().position(|&byte| byte == b']') else { return false };
+    let Some(end) = text.iter().position(|&byte| byte == b']') else {
+        return false;
+    };
     let address = core::str::from_utf8(&text[1..end]).unwrap_or_default();
     let port = match &text[end + 1..] {
         [] => true,
@@ -86,7 +102,9 @@ fn is_escaped_authority(text: &[u8]) -> bool {
         match rest {
             [] => return true,
             [b':', digits @ ..] => return is_port(digits),
-            [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = tail,
+            [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest = tail
+            }
             [byte, tail @ ..] if REG_NAME[usize::from(*byte)] => rest = tail,
             _ => return false,
         }

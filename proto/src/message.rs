@@ -135,7 +135,8 @@ pub struct RequestHead<'b> {
     pub headers: &'b [Header<'b>],
     /// How the body is delimited.
     pub framing: BodyFraming,
-    /// Whether the client lets the connection persist (RFC 9112 §9.3).
+    /// Whether the connection persists (RFC 9112 §9.3) when the request is answered at once: the client lets it, and no
+    /// limit of the server is reached. An answer given later asks the machine again.
     pub keep_alive: bool,
     /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
     pub expect_continue: bool,
@@ -148,7 +149,10 @@ pub struct RequestHead<'b> {
 impl<'b> RequestHead<'b> {
     /// The value of the first header field with this name (given in any case).
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
-        self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+        self.headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value)
     }
 
     /// The host without its port.
@@ -180,7 +184,9 @@ impl fmt::Debug for RequestHead<'_> {
 pub fn split_authority(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         // A colon inside the brackets of an address literal is no port's.
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port).filter(|port| !port.is_empty())),
+        Some((host, port)) if !port.ends_with(']') => {
+            (host, Some(port).filter(|port| !port.is_empty()))
+        }
         _ => (authority, None),
     }
 }

@@ -2,7 +2,8 @@
 
 use netstack::Instant;
 use netstack::tcp::ConnId;
-use proto::h1::client;
+use proto::h1::client::{ResponseEvent, ResponseLimits};
+use proto::h1::{HeaderSlots, ResponseReader};
 
 /// What the connection is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +32,6 @@ pub enum Verdict {
 const OK: &[u8] = b"HTTP/1.1 200 ";
 
 /// A connection and the answer that it waits for.
-#[derive(Debug)]
 pub struct Active {
     conn: Option<ConnId>,
     phase: Phase,
@@ -39,7 +39,7 @@ pub struct Active {
     /// Length of an answer once one has been parsed.
     learned: Option<usize>,
     got: usize,
-    strict: Option<Box<client::ResponseReader>>,
+    strict: Option<Box<ResponseReader>>,
 }
 
 impl Active {
@@ -77,7 +77,9 @@ impl Active {
         self.since = since;
         self.got = 0;
         if self.learned.is_none() {
-            self.strict = Some(Box::new(client::ResponseReader::new(proto::Method::Get)));
+            let mut reader = ResponseReader::new();
+            reader.request_sent(proto::Method::Get);
+            self.strict = Some(Box::new(reader));
         }
     }
 
@@ -97,23 +99,25 @@ impl Active {
 
     fn take_strictly(&mut self, data: &[u8]) -> (usize, Verdict) {
         let Some(reader) = self.strict.as_mut() else { return (0, Verdict::Bad("answer_without_request")) };
+        let limits = ResponseLimits::default();
         let mut taken = 0;
         loop {
-            let step = reader.handle_bytes(&data[taken..]);
+            let mut slots = HeaderSlots::new();
+            let step = reader.handle_bytes(&limits, &mut slots, &data[taken..]);
             taken += step.consumed;
             self.got += step.consumed;
             match step.event {
-                client::Event::NeedMore => return (taken, Verdict::More),
-                client::Event::Response(head) if head.status.code() != 200 => {
+                ResponseEvent::NeedMore => return (taken, Verdict::More),
+                ResponseEvent::Response(head) if head.status.code() != 200 => {
                     return (taken, Verdict::Bad("unexpected_status"));
                 }
-                client::Event::Response(_) | client::Event::Body(_) => {}
-                client::Event::End { .. } => {
+                ResponseEvent::Interim(_) | ResponseEvent::Response(_) | ResponseEvent::Body(_) => {}
+                ResponseEvent::End { .. } => {
                     self.learned = Some(self.got);
                     self.strict = None;
                     return (taken, Verdict::Complete);
                 }
-                client::Event::Fault(_) => return (taken, Verdict::Bad("malformed_answer")),
+                ResponseEvent::Failed(_) => return (taken, Verdict::Bad("malformed_answer")),
             }
         }
     }

@@ -19,8 +19,8 @@ pub use config::{LoadConfig, Pacing, Reuse};
 pub use report::LoadReport;
 
 use connection::{Active, Phase as ConnPhase, Verdict};
-use netstack::tcp::{ConnId, EndReason, Ready, TcpEvent};
-use netstack::{ConnectConfig, Frame, Instant, Stack};
+use netstack::tcp::{ConnId, ConnectConfig, EndReason, Ready, TcpEvent};
+use netstack::{Frame, Instant, Stack};
 use port::Port;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -98,6 +98,11 @@ impl<P: Port> Generator<P> {
     /// Idle connections that stand now.
     pub fn idle_standing(&self) -> usize {
         self.idle_standing
+    }
+
+    /// Answers recorded so far.
+    pub fn answers(&self) -> u64 {
+        self.report.requests()
     }
 
     /// What was measured; complete when the stage is [`Stage::Done`].
@@ -208,7 +213,7 @@ impl<P: Port> Generator<P> {
         let local: Option<IpAddr> = self.config.locals.get(self.next_local % self.config.locals.len().max(1)).copied();
         self.next_local = self.next_local.wrapping_add(1);
         let remote: SocketAddr = self.config.remote;
-        match self.stack.connect(now, ConnectConfig { local, remote, token, ..ConnectConfig::new(remote) }) {
+        match self.stack.connect(now, ConnectConfig { local, ..ConnectConfig::to(remote, token) }) {
             Ok(conn) => {
                 self.opens_under_way += 1;
                 Some(conn)

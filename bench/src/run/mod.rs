@@ -19,7 +19,7 @@ use servers::{Server, ServerKind};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use wire::Wire;
+pub use wire::{CLIENT_INTERFACE, Wire};
 
 /// What `run` is asked to do.
 #[derive(clap::Args, Clone, Debug)]

@@ -6,7 +6,6 @@ use crate::error::BenchError;
 use crate::host;
 use crate::scenario::Scenario;
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -190,9 +189,3 @@ http {{
     let file = write(&folder.join("nginx.conf"), &text)?;
     Ok(vec!["nginx".into(), "-c".into(), file, "-p".into(), folder.display().to_string()])
 }
-
-/// Where the server listens.
-pub fn address() -> SocketAddr {
-    SocketAddr::from(([10, 78, 0, 2], 80))
-}
-

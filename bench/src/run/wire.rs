@@ -3,7 +3,7 @@
 use super::servers::ServerKind;
 use crate::error::BenchError;
 use crate::host::command;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 /// The server's address on every wire.
 pub const SERVER: &str = "10.78.0.2";
@@ -62,9 +62,14 @@ impl Wire {
         &self.client_namespace
     }
 
-    /// Source addresses of the generator.
-    pub fn client_addresses(&self) -> Vec<IpAddr> {
-        (0..CLIENT_ADDRESSES).map(|i| IpAddr::from([10, 78, 0, CLIENT_FIRST + i])).collect()
+    /// Source addresses of the generator, with their prefix length.
+    pub fn client_addresses(&self) -> Vec<String> {
+        (0..CLIENT_ADDRESSES).map(|i| format!("10.78.0.{}/24", CLIENT_FIRST + i)).collect()
+    }
+
+    /// Where the server listens.
+    pub fn server(&self) -> SocketAddr {
+        SocketAddr::from(([10, 78, 0, 2], 80))
     }
 
     fn remove(&self) {

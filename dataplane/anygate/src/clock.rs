@@ -26,7 +26,16 @@ impl Clock {
 }
 
 /// Seconds since 1970-01-01T00:00:00Z, for the `Date` field (RFC 9110 §6.6.1).
-#[allow(clippy::disallowed_methods, reason = "the run loop is where the date enters the program")]
 pub fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+    since_1970().as_secs()
+}
+
+/// Nanoseconds since 1970-01-01T00:00:00Z, for time stamps of captures.
+pub fn unix_nanos() -> u64 {
+    u64::try_from(since_1970().as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[allow(clippy::disallowed_methods, reason = "the run loop is where the date enters the program")]
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
 }

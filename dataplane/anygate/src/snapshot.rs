@@ -6,9 +6,10 @@
 //!
 //! A request keeps the snapshot it began with until its answer is complete; the last request to leave drops it.
 
-use actions::Actions;
+use actions::{Actions, Options};
 use arc_swap::ArcSwap;
-use config::{Config, Diagnostic, Diagnostics};
+use config::{Config, Diagnostic, Diagnostics, RouteGroup, ServerConfig};
+use proto::h1::Limits;
 use router::Router;
 use std::sync::Arc;
 
@@ -20,33 +21,47 @@ pub struct Snapshot {
     /// The routes.
     pub router: Router,
     /// What a match does, by rule.
-    pub actions: Actions,
+    pub actions: Arc<Actions>,
     /// Limits of HTTP/1.1.
-    pub limits: proto::h1::Limits,
+    pub limits: Limits,
     /// Connections of one worker at most.
     pub max_connections: usize,
-    /// Bytes of a request body that an echo shows.
-    pub echo_body_bytes: usize,
-    /// Bytes that may wait to be sent on one connection before its next request is read.
-    pub send_buffer_bytes: usize,
 }
 
 impl Snapshot {
     /// Compiles a configuration. The warnings come back beside the snapshot.
     pub fn compile(config: &Config, generation: u64) -> Result<(Snapshot, Vec<Diagnostic>), Diagnostics> {
-        let (router, warnings) = Router::compile(&config.route_groups)?;
+        let groups: Vec<RouteGroup> = config.route_groups().cloned().collect();
+        let (router, warnings) = Router::compile(&groups)?;
         let server = &config.server;
-        let actions = Actions::compile(&router, server.server_header.as_deref());
-        let snapshot = Snapshot {
-            generation,
-            router,
-            actions,
-            limits: limits(server),
-            max_connections: server.limits.max_connections,
-            echo_body_bytes: server.limits.echo_body,
-            send_buffer_bytes: server.limits.send_buffer,
+        let options = Options {
+            server: server.server_header.clone(),
+            echo_body_limit: usize::try_from(server.limits.echo_body.0).unwrap_or(usize::MAX),
         };
+        let actions = Arc::new(Actions::compile(&router, options));
+        let max_connections = server.limits.max_connections as usize;
+        let snapshot = Snapshot { generation, router, actions, limits: limits(server), max_connections };
         Ok((snapshot, warnings))
+    }
+}
+
+fn limits(server: &ServerConfig) -> Limits {
+    let (limits, timeouts) = (&server.limits, &server.timeouts);
+    let bytes = |size: config::Size| usize::try_from(size.0).unwrap_or(usize::MAX);
+    Limits {
+        request_line_bytes: bytes(limits.request_line),
+        header_bytes: bytes(limits.header_bytes),
+        header_count: usize::from(limits.header_count),
+        body_bytes: limits.body.0,
+        chunk_extension_bytes: u32::try_from(limits.chunk_extensions.0).unwrap_or(u32::MAX),
+        trailer_bytes: bytes(limits.trailer_bytes),
+        drain_bytes: limits.discard_body.0,
+        requests_per_connection: limits.requests_per_connection,
+        body_rate: limits.body_rate.0,
+        head_timeout: timeouts.header,
+        body_timeout: timeouts.body,
+        idle_timeout: timeouts.idle,
+        write_timeout: timeouts.write,
     }
 }
 

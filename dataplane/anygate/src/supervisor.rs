@@ -8,10 +8,10 @@ use crate::clock::Clock;
 use crate::devices::{self, Device, LivePort, Opened, SetupError, WorkerPlan};
 use crate::snapshot::{Current, Snapshot};
 use crate::worker::{Command, Parts, Phase, Polling, Worker, WorkerHandle};
-use crate::{capture, host};
+use crate::host;
 use config::{Config, Diagnostic, Diagnostics, ListenAddress};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use port::wrap::Capture;
+use port::capture::{Capture, CaptureControl};
 use port::{Port, PortError, PortInfo};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ pub struct Supervisor {
     file: PathBuf,
     current: Current,
     handles: Vec<WorkerHandle>,
-    captures: Vec<capture::Tap>,
+    captures: CaptureControl,
     plans: Vec<PortSummary>,
     changing: Mutex<Changing>,
 }
@@ -80,9 +80,10 @@ impl Supervisor {
     pub fn start(file: &Path, config: Config, snapshot: Snapshot) -> Result<(Supervisor, Threads, Vec<String>), SetupError> {
         let clock = Clock::start();
         let current = Current::new(snapshot);
+        let captures = CaptureControl::default();
         let Opened { workers, devices, notes } = devices::open(&config)?;
         let plans = workers.iter().map(summary).collect();
-        let mut starting = Vec::new();
+        let (mut starting, mut ready) = (Vec::new(), Vec::new());
         for (number, plan) in workers.into_iter().enumerate() {
             let common = Common {
                 clock,
@@ -90,12 +91,12 @@ impl Supervisor {
                 polling: devices::polling(&config),
                 backlog: config.server.tcp.backlog as usize,
                 listen: config.server.listen.clone(),
+                captures: captures.clone(),
             };
-            starting.push(spawn(number, plan, common)?);
-        }
-        let mut ready = Vec::new();
-        for starting in &starting {
-            ready.push(starting.ready()?);
+            // One after the other, so that captures know the ports in the order of their workers.
+            let worker = spawn(number, plan, common)?;
+            ready.push(worker.ready()?);
+            starting.push(worker);
         }
         let mut handles = Vec::new();
         let mut inboxes = Vec::new();
@@ -109,7 +110,9 @@ impl Supervisor {
             let peers = handles.iter().filter(|peer| peer.number() != number && shares_port(peer, &handles[number]));
             starting.go(Go { handle: handles[number].clone(), inbox, peers: peers.cloned().collect() });
         }
-        let captures = ready.into_iter().map(|ready| ready.capture).collect();
+        for worker in &starting {
+            worker.listening()?;
+        }
         let threads = Threads(starting.into_iter().map(|starting| starting.thread).collect());
         let changing = Mutex::new(Changing { config, devices, last_error: None, drain_until: None });
         let supervisor = Supervisor { clock, file: file.to_owned(), current, handles, captures, plans, changing };
@@ -126,9 +129,15 @@ impl Supervisor {
         &self.plans
     }
 
-    /// Where captures of each worker begin.
-    pub fn captures(&self) -> &[capture::Tap] {
+    /// Switches captures; ports are registered in the order of their workers.
+    pub fn captures(&self) -> &CaptureControl {
         &self.captures
+    }
+
+    /// Nanoseconds between 1970 and the workers' epoch.
+    pub fn epoch_unix_nanos(&self) -> u64 {
+        let now = crate::clock::unix_nanos();
+        now.saturating_sub(self.clock.now().as_nanos())
     }
 
     /// The configuration file.
@@ -302,6 +311,7 @@ struct Common {
     polling: Polling,
     backlog: usize,
     listen: Vec<ListenAddress>,
+    captures: CaptureControl,
 }
 
 /// The last thing that a worker is sent before it runs.
@@ -315,7 +325,6 @@ struct Go {
 struct Ready {
     info: PortInfo,
     core: Option<usize>,
-    capture: capture::Tap,
 }
 
 struct Starting {
@@ -323,14 +332,21 @@ struct Starting {
     thread: JoinHandle<()>,
     ready: Receiver<Result<Ready, SetupError>>,
     go: Sender<Go>,
+    listening: Receiver<Result<(), SetupError>>,
 }
 
 impl Starting {
     fn ready(&self) -> Result<Ready, SetupError> {
-        self.ready.recv().unwrap_or_else(|_| {
-            let ended = PortError::program("the worker ended while it started; its message stands above");
-            Err(SetupError::Port { which: self.which.clone(), error: ended })
-        })
+        self.ready.recv().unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    fn listening(&self) -> Result<(), SetupError> {
+        self.listening.recv().unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    fn ended(&self) -> SetupError {
+        let error = PortError::program("the worker ended while it started; its message stands above");
+        SetupError::Port { which: self.which.clone(), error }
     }
 
     fn go(&self, go: Go) {
@@ -342,48 +358,53 @@ impl Starting {
 fn spawn(number: usize, plan: WorkerPlan, common: Common) -> Result<Starting, SetupError> {
     let (ready_sender, ready) = bounded(1);
     let (go, go_receiver) = bounded(1);
+    let (listening_sender, listening) = bounded(1);
     let which = format!("worker {number} (ports[{}], queue {})", plan.port_index, plan.queue_number);
-    let name = which.clone();
+    let channels = Channels { which: which.clone(), ready: ready_sender, go: go_receiver, listening: listening_sender };
     let thread = std::thread::Builder::new()
         .name(format!("worker-{number}"))
         .spawn(move || {
-            let failed = |error| SetupError::Port { which: name.clone(), error };
             let core = plan.core.filter(|&core| host::pin_to(core).is_ok());
             match plan.queue.build() {
-                Ok(LivePort::AfXdp(port)) => work(port, &plan.stack, core, common, &ready_sender, &go_receiver),
-                Ok(LivePort::Tap(port)) => work(port, &plan.stack, core, common, &ready_sender, &go_receiver),
-                Err(error) => drop(ready_sender.send(Err(failed(error)))),
+                Ok(LivePort::AfXdp(port)) => work(port, &plan.stack, core, common, &channels),
+                Ok(LivePort::Tap(port)) => work(port, &plan.stack, core, common, &channels),
+                Err(error) => drop(channels.ready.send(Err(channels.failed(error)))),
             }
         })
         .map_err(|error| SetupError::System("start a worker", error))?;
-    Ok(Starting { which, thread, ready, go })
+    Ok(Starting { which, thread, ready, go, listening })
 }
 
-/// A worker's thread: says that it is ready, waits for the others, runs.
-fn work<P: Port>(
-    port: P,
-    stack: &netstack::StackConfig,
-    core: Option<usize>,
-    common: Common,
-    ready: &Sender<Result<Ready, SetupError>>,
-    go: &Receiver<Go>,
-) {
+/// The worker's ends.
+struct Channels {
+    which: String,
+    ready: Sender<Result<Ready, SetupError>>,
+    go: Receiver<Go>,
+    listening: Sender<Result<(), SetupError>>,
+}
+
+impl Channels {
+    fn failed(&self, error: PortError) -> SetupError {
+        SetupError::Port { which: self.which.clone(), error }
+    }
+}
+
+/// A worker's thread: says that it is ready, waits for the others, listens, runs.
+fn work<P: Port>(port: P, plan: &netstack::StackConfig, core: Option<usize>, common: Common, channels: &Channels) {
     let now = common.clock.now();
-    let addresses = stack.addresses.iter().map(|cidr| cidr.address()).collect();
+    let addresses = plan.addresses.iter().map(|cidr| cidr.address()).collect();
     let built = host::random_seed().map_err(|error| SetupError::System("draw a seed", error)).and_then(|seed| {
-        devices::stack_on(&port, stack, seed, now).map_err(|error| {
-            let which = format!("{} on {}", port.info().kind, port.info().interface);
-            SetupError::Port { which, error: PortError::operator(error.to_string()) }
-        })
+        let stack = devices::stack_on(&port, plan, seed, now);
+        stack.map_err(|error| channels.failed(PortError::operator(error.to_string())))
     });
     let stack = match built {
         Ok(stack) => stack,
-        Err(error) => return drop(ready.send(Err(error))),
+        Err(error) => return drop(channels.ready.send(Err(error))),
     };
     let info = port.info().clone();
-    let (port, capture) = capture::attach(Capture::new(port), &info, common.clock);
-    let told = ready.send(Ok(Ready { info, core, capture }));
-    let (Ok(()), Ok(Go { handle, inbox, peers })) = (told, go.recv()) else { return };
+    let port = Capture::new(port, &common.captures);
+    let told = channels.ready.send(Ok(Ready { info, core }));
+    let (Ok(()), Ok(Go { handle, inbox, peers })) = (told, channels.go.recv()) else { return };
     let parts = Parts {
         port,
         stack,
@@ -396,11 +417,9 @@ fn work<P: Port>(
         backlog: common.backlog,
     };
     let mut worker = Worker::new(parts, now, crate::clock::unix_seconds());
-    match worker.listen(&common.listen) {
-        Ok(()) => worker.run(&common.clock),
-        Err(error) => {
-            eprintln!("error: {error}");
-            worker.stop();
-        }
+    let listening = worker.listen(&common.listen).map_err(|error| channels.failed(PortError::operator(error)));
+    let go_on = listening.is_ok();
+    if channels.listening.send(listening).is_ok() && go_on {
+        worker.run(&common.clock);
     }
 }

@@ -63,8 +63,21 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A finding that marks one character.
-    pub fn new(severity: Severity, at: Position, source_line: impl Into<Arc<str>>, reason: impl Into<String>) -> Diagnostic {
-        Diagnostic { severity, at, length: 1, source_line: source_line.into(), reason: reason.into(), suggestion: None, related: Vec::new() }
+    pub fn new(
+        severity: Severity,
+        at: Position,
+        source_line: impl Into<Arc<str>>,
+        reason: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic {
+            severity,
+            at,
+            length: 1,
+            source_line: source_line.into(),
+            reason: reason.into(),
+            suggestion: None,
+            related: Vec::new(),
+        }
     }
 
     /// An error about a file as a whole.
@@ -88,7 +101,13 @@ impl Diagnostic {
 
     /// Adds another place.
     #[must_use]
-    pub fn related(mut self, at: Position, source_line: impl Into<Arc<str>>, length: u32, text: impl Into<String>) -> Diagnostic {
+    pub fn related(
+        mut self,
+        at: Position,
+        source_line: impl Into<Arc<str>>,
+        length: u32,
+        text: impl Into<String>,
+    ) -> Diagnostic {
         self.related.push(Related { at, source_line: source_line.into(), length: length.max(1), text: text.into() });
         self
     }
@@ -122,7 +141,15 @@ impl fmt::Display for Diagnostic {
 const EXCERPT_CHARACTERS: usize = 120;
 
 /// Prints the place, the line and the marker below it.
-fn excerpt(f: &mut fmt::Formatter<'_>, gutter: usize, arrow: &str, at: &Position, line: &str, length: u32, mark: char) -> fmt::Result {
+fn excerpt(
+    f: &mut fmt::Formatter<'_>,
+    gutter: usize,
+    arrow: &str,
+    at: &Position,
+    line: &str,
+    length: u32,
+    mark: char,
+) -> fmt::Result {
     if at.line == 0 {
         return write!(f, "\n{:gutter$}{arrow} {}", "", printable(&at.file));
     }
@@ -131,7 +158,8 @@ fn excerpt(f: &mut fmt::Formatter<'_>, gutter: usize, arrow: &str, at: &Position
         return Ok(());
     }
     let before = at.column.saturating_sub(1) as usize;
-    let first = if before > EXCERPT_CHARACTERS / 2 { before - EXCERPT_CHARACTERS / 2 } else { 0 };
+    let long = line.chars().nth(EXCERPT_CHARACTERS).is_some();
+    let first = if long { before.saturating_sub(EXCERPT_CHARACTERS / 2) } else { 0 };
     let (mut shown, mut blank, mut marked) = (String::new(), 0, 0);
     if first > 0 {
         shown.push('…');
@@ -158,7 +186,11 @@ fn excerpt(f: &mut fmt::Formatter<'_>, gutter: usize, arrow: &str, at: &Position
 fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character == '\n' { shown.push('\n') } else { push_printable(&mut shown, character); }
+        if character == '\n' {
+            shown.push('\n')
+        } else {
+            push_printable(&mut shown, character);
+        }
     }
     shown
 }
@@ -166,7 +198,8 @@ fn printable(text: &str) -> String {
 /// Appends a character, tabs as four spaces and control or direction-changing characters as `�`; returns how many
 /// columns of a terminal it takes.
 fn push_printable(shown: &mut String, character: char) -> usize {
-    let changes_direction = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let changes_direction =
+        matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     match character {
         '\t' => {
             shown.push_str("    ");

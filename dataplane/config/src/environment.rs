@@ -42,7 +42,8 @@ fn set(root: &mut Node, name: &str, value: &str, keys: &[&str]) -> Result<(), Di
         let span = at..at + key.len();
         at = span.end + 2;
         if index == 0 && !SECTIONS.contains(key) {
-            let wrong = Node::scalar(&name_source, span, *key, Kind::Plain).error(format!("the configuration has no key `{key}`"));
+            let wrong = Node::scalar(&name_source, span, *key, Kind::Plain)
+                .error(format!("the configuration has no key `{key}`"));
             return Err(match nearest(key, SECTIONS.iter().copied()) {
                 Some(word) => wrong.help(format!("did you mean `{PREFIX}{}…`?", word.to_ascii_uppercase())),
                 None => wrong.help(format!("the first key is one of {}", SECTIONS.join(", "))),
@@ -67,13 +68,16 @@ fn child<'n>(node: &'n mut Node, key: &str, written: Node) -> Result<&'n mut Nod
         Value::List(items) => {
             let count = items.len();
             let item = key.parse::<usize>().ok().and_then(|index| items.get_mut(index));
-            item.ok_or_else(|| written.error(format!("`{key}` is no index of this list of {count}")).help("items are counted from 0"))
+            item.ok_or_else(|| {
+                written.error(format!("`{key}` is no index of this list of {count}")).help("items are counted from 0")
+            })
         }
         Value::Map(entries) => {
             let index = match entries.iter().position(|entry| entry.key.as_str() == Some(key)) {
                 Some(index) => index,
                 None => {
-                    let value = Node { value: Value::Null, source: Arc::clone(&written.source), span: written.span.clone() };
+                    let value =
+                        Node { value: Value::Null, source: Arc::clone(&written.source), span: written.span.clone() };
                     entries.push(Entry { key: written, value });
                     entries.len() - 1
                 }

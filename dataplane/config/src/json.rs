@@ -38,7 +38,8 @@ impl Reader<'_> {
     fn node(&mut self, raw: &RawValue, depth: usize) -> Result<Node, Diagnostic> {
         let text = raw.get();
         // A raw value is a part of the source, so the distance of the two is its offset.
-        let start = (text.as_ptr() as usize).wrapping_sub(self.source.text().as_ptr() as usize).min(self.source.text().len());
+        let start =
+            (text.as_ptr() as usize).wrapping_sub(self.source.text().as_ptr() as usize).min(self.source.text().len());
         let span = start..(start + text.len()).min(self.source.text().len());
         let fail = |reason: String| self.source.diagnostic(Severity::Error, span.clone(), reason);
         self.nodes += 1;
@@ -50,13 +51,18 @@ impl Reader<'_> {
         };
         let not_json = |error: serde_json::Error| {
             let reason = error.to_string();
-            fail(format!("this is not JSON: {}", reason.rsplit_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason)))
+            fail(format!(
+                "this is not JSON: {}",
+                reason.rsplit_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason)
+            ))
         };
         let scalar = |text: &str, kind| Value::Scalar { text: text.to_owned(), kind };
         let value = match text.as_bytes().first() {
             Some(b'{') => {
                 let Members(members) = serde_json::from_str(text).map_err(not_json)?;
-                let read = |(key, value): (&RawValue, &RawValue)| Ok(Entry { key: self.node(key, depth)?, value: self.node(value, below)? });
+                let read = |(key, value): (&RawValue, &RawValue)| {
+                    Ok(Entry { key: self.node(key, depth)?, value: self.node(value, below)? })
+                };
                 Value::Map(members.into_iter().map(read).collect::<Result<_, Diagnostic>>()?)
             }
             Some(b'[') => {

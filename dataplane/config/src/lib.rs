@@ -16,6 +16,8 @@
 //! aliases repeat is counted, and nothing in a file can cause a panic.
 #![forbid(unsafe_code)]
 
+mod address;
+mod declare;
 mod decode;
 mod diagnostic;
 mod environment;
@@ -37,11 +39,14 @@ mod units;
 mod validate;
 mod yaml;
 
+pub use address::{Cidr, ListenAddress, MacAddress};
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use load::{Format, Loaded};
-pub use model::{Config, Control, Cores, FileMode, Limits, Polling, ServerConfig, SocketPath, TcpSettings, Timeouts, Workers};
+pub use model::{
+    Config, Control, Cores, FileMode, Limits, Polling, ServerConfig, SocketPath, TcpSettings, Timeouts, Workers,
+};
 pub use ports::{AfXdpConfig, InterfaceName, Mtu, PortConfig, Queues, Switch, TapConfig, XdpMode};
 pub use reference::reference_table;
 pub use schema::schema;
 pub use text::{Position, RouteGroup, RouteText, Text};
-pub use units::{Cidr, ListenAddress, MacAddress, Size};
+pub use units::Size;

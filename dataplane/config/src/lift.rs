@@ -46,7 +46,10 @@ pub(crate) fn lift(source: &Arc<Source>) -> Lifted {
         let Some(key) = routes_key(text) else {
             // The text of some other block scalar is none of ours.
             if ends_with_block_header(text) {
-                index += lines[index..].iter().take_while(|below| below.as_ref().is_none_or(|below| below.indent > line.indent)).count();
+                index += lines[index..]
+                    .iter()
+                    .take_while(|below| below.as_ref().is_none_or(|below| below.indent > line.indent))
+                    .count();
             }
             continue;
         };
@@ -58,7 +61,9 @@ pub(crate) fn lift(source: &Arc<Source>) -> Lifted {
         };
         let length = lines[index..].iter().take_while(|below| below.as_ref().is_none_or(belongs)).count();
         let below: Vec<Line> = lines[index..index + length].iter().flatten().cloned().collect();
-        let (Some(first), Some(last)) = (below.first(), below.last()) else { continue };
+        let (Some(first), Some(last)) = (below.first(), below.last()) else {
+            continue;
+        };
         let routes = if is_block_header(value) {
             below.iter().flat_map(|line| block(&source.slice(line.span.clone()))).collect()
         } else if value.is_empty() && !source.text()[first.span.clone()].starts_with(['[', '{']) {
@@ -115,7 +120,8 @@ fn routes_key(text: &str) -> Option<RoutesKey> {
     let name = ["routes", "\"routes\"", "'routes'"].into_iter().find(|name| text[start..].starts_with(name))?;
     let after = &text[start + name.len()..];
     let colon = start + name.len() + after.len() - after.trim_start().len();
-    let ends = text.as_bytes().get(colon) == Some(&b':') && text.as_bytes().get(colon + 1).is_none_or(u8::is_ascii_whitespace);
+    let ends =
+        text.as_bytes().get(colon) == Some(&b':') && text.as_bytes().get(colon + 1).is_none_or(u8::is_ascii_whitespace);
     ends.then_some(RoutesKey { start, colon })
 }
 
@@ -125,7 +131,8 @@ fn is_list_item(text: &str) -> bool {
 
 /// `|`, `>-`, `|2+`: the header of a block scalar.
 fn is_block_header(text: &str) -> bool {
-    text.strip_prefix(['|', '>']).is_some_and(|rest| rest.len() <= 2 && rest.bytes().all(|byte| matches!(byte, b'+' | b'-' | b'1'..=b'9')))
+    text.strip_prefix(['|', '>'])
+        .is_some_and(|rest| rest.len() <= 2 && rest.bytes().all(|byte| matches!(byte, b'+' | b'-' | b'1'..=b'9')))
 }
 
 fn ends_with_block_header(text: &str) -> bool {

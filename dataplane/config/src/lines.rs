@@ -109,7 +109,12 @@ impl<'s> Pieces<'s> {
             None => self.text = Some(piece),
             Some(text) => {
                 text.text.push(glue);
-                self.runs.push(Run { start: text.text.len(), line: piece.at.line, column: piece.at.column, source_line: piece.source_line });
+                self.runs.push(Run {
+                    start: text.text.len(),
+                    line: piece.at.line,
+                    column: piece.at.column,
+                    source_line: piece.source_line,
+                });
                 text.text.push_str(&piece.text);
             }
         }

@@ -62,23 +62,39 @@ impl Config {
     pub fn load(path: &Path, env: impl Iterator<Item = (String, String)>) -> Result<Loaded, Diagnostics> {
         let name = path.display().to_string();
         let Some(format) = Format::of_path(path) else {
-            let wrong = Diagnostic::about_file(name, "the format of the configuration is not known by the name of the file");
+            let wrong =
+                Diagnostic::about_file(name, "the format of the configuration is not known by the name of the file");
             return Err(wrong.help("name it .yaml, .yml, .json or .toml").into());
         };
-        let text = read_file(path).map_err(|why| Diagnostic::about_file(name.as_str(), format!("the configuration file cannot be used: {why}")))?;
+        let text = read_file(path).map_err(|why| {
+            Diagnostic::about_file(name.as_str(), format!("the configuration file cannot be used: {why}"))
+        })?;
         let base = path.parent().unwrap_or(Path::new("")).to_owned();
         let files = Files { base: Some(base), read: vec![path.to_owned()] };
         Config::read(&name, &text, format, env, files)
     }
 
     /// Reads a configuration from memory; `name` stands for it in messages. It cannot name other files.
-    pub fn parse(name: &str, text: &str, format: Format, env: impl Iterator<Item = (String, String)>) -> Result<Loaded, Diagnostics> {
+    pub fn parse(
+        name: &str,
+        text: &str,
+        format: Format,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Loaded, Diagnostics> {
         Config::read(name, text, format, env, Files::default())
     }
 
-    fn read(name: &str, text: &str, format: Format, env: impl Iterator<Item = (String, String)>, mut files: Files) -> Result<Loaded, Diagnostics> {
+    fn read(
+        name: &str,
+        text: &str,
+        format: Format,
+        env: impl Iterator<Item = (String, String)>,
+        mut files: Files,
+    ) -> Result<Loaded, Diagnostics> {
         if text.len() as u64 > crate::routes::MAX_FILE_BYTES {
-            return Err(Diagnostic::about_file(name, "the configuration is too long").help("put routes into files of their own").into());
+            return Err(Diagnostic::about_file(name, "the configuration is too long")
+                .help("put routes into files of their own")
+                .into());
         }
         let source = Source::new(name, text.strip_prefix('\u{feff}').unwrap_or(text));
         let mut root = match format {
@@ -90,6 +106,7 @@ impl Config {
         environment::apply(&mut root, env, &mut cx.found);
         let mut config = decode_root(&root, &mut files, &mut cx);
         config.positions = std::mem::take(&mut cx.positions);
+        config.positions.file = name.into();
         // What could not be read would only be found wrong again.
         if !cx.found.has_errors() {
             validate::check(&config, &mut cx.found);
@@ -121,8 +138,14 @@ fn decode_root(root: &Node, files: &mut Files, cx: &mut Context) -> Config {
         _ => to_come.push(name.to_owned()),
     });
     if let Value::Map(entries) = &root.value {
-        for entry in entries.iter().filter(|entry| entry.key.as_str().is_some_and(|key| to_come.iter().any(|other| other == key))) {
-            let what = SECTIONS_TO_COME.iter().find(|(key, _)| entry.key.as_str() == Some(*key)).map_or("it", |(_, what)| what);
+        for entry in entries
+            .iter()
+            .filter(|entry| entry.key.as_str().is_some_and(|key| to_come.iter().any(|other| other == key)))
+        {
+            let what = SECTIONS_TO_COME
+                .iter()
+                .find(|(key, _)| entry.key.as_str() == Some(*key))
+                .map_or("it", |(_, what)| what);
             let wrong = entry.key.error(format!("this version of AnyGate cannot serve {what}"));
             cx.found.push(wrong.help(format!("leave the section {} out", entry.key.describe())));
         }

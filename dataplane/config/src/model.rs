@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::decode::{Key, Positions, Scalar, keywords, section};
+use crate::address::ListenAddress;
+use crate::declare::{keywords, section};
+use crate::decode::{Key, Positions, Scalar};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::node::Kind;
 use crate::ports::PortConfig;
 use crate::text::{Position, RouteGroup};
-use crate::units::{ListenAddress, Size};
+use crate::units::Size;
 
 /// A whole configuration. What a file leaves out has its default.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -35,7 +37,7 @@ impl Config {
 
     /// Where the value with this dotted path (`ports.0.interface`) was written; `None` when the default holds.
     pub fn position(&self, path: &str) -> Option<&Position> {
-        self.positions.0.get(path).map(|(text, _)| &text.at)
+        self.positions.keys.get(path).map(|mark| &mark.at)
     }
 
     /// An error about the value with this dotted path, or about the nearest section above it that was written.
@@ -51,12 +53,15 @@ impl Config {
     fn diagnostic_at(&self, severity: Severity, path: &str, reason: impl Into<String>) -> Diagnostic {
         let mut path = path;
         loop {
-            if let Some((text, length)) = self.positions.0.get(path) {
-                return Diagnostic::new(severity, text.at.clone(), text.source_line.clone(), reason).length(*length);
+            if let Some(mark) = self.positions.keys.get(path) {
+                return Diagnostic::new(severity, mark.at.clone(), mark.source_line.clone(), reason)
+                    .length(mark.length);
             }
             match path.rsplit_once('.') {
                 Some((above, _)) => path = above,
-                None => return Diagnostic { severity, ..Diagnostic::about_file("configuration", reason) },
+                None => {
+                    return Diagnostic { severity, ..Diagnostic::about_file(self.positions.file.clone(), reason) };
+                }
             }
         }
     }
@@ -67,9 +72,9 @@ section! {
     pub struct ServerConfig {
         /// Addresses and TCP ports to accept connections on. `:80` stands for every address, IPv4 and IPv6.
         pub listen: Vec<ListenAddress> = vec![ListenAddress { address: None, port: 80 }];
-        /// Worker threads; each takes one queue of each port. `auto`: as many as the ports have queues, at most one a CPU.
+        /// Worker threads, one for each queue of each port. A number must be that of the queues.
         pub workers: Workers = Workers::Auto;
-        /// CPUs to pin the workers to, in order, such as `0-3,8`. Empty: the CPUs that the process may run on.
+        /// CPUs to pin the workers to, in order and over again when there are fewer, such as `0-3,8`. Empty: the CPUs that the process may run on.
         pub cores: Cores = Cores::default();
         /// Value of the `Server` header of answers.
         pub server_header: Option<String> = Some("anygate".to_owned());
@@ -96,18 +101,24 @@ section! {
         /// All header fields of a request together.
         pub header_bytes: Size = Size::kib(32), 256..=1_048_576;
         /// Header fields of a request.
-        pub header_count: u16 = 100, 1..=1024;
+        pub header_count: u16 = 100, 1..=128;
         /// Trailer fields after a chunked body, together.
         pub trailer_bytes: Size = Size::kib(8), 0..=1_048_576;
+        /// Extensions of the chunks of a body, together.
+        pub chunk_extensions: Size = Size::kib(4), 0..=1_048_576;
         /// Body of a request, after chunks are put together.
         pub body: Size = Size::mib(1), 0..=1_099_511_627_776;
         /// How much of the body an echo answer repeats.
         pub echo_body: Size = Size::kib(64), 0..=16_777_216;
-        /// Requests of one connection that are taken in before their answers have left.
-        pub pipeline: u16 = 64, 1..=1024;
-        /// Connections at once, over all workers.
+        /// Slowest average rate of a request body, in bytes a second, once it took longer than `timeouts.body`. 0: any.
+        pub body_rate: Size = Size(250), 0..=1_073_741_824;
+        /// How much of a body that nobody reads is taken and thrown away after the answer, to keep the connection.
+        pub discard_body: Size = Size::kib(256), 0..=1_073_741_824;
+        /// Requests after which a connection is closed. 0: any number.
+        pub requests_per_connection: u32 = 0;
+        /// Connections at once, of each worker.
         pub max_connections: u32 = 1_048_576, 1..=16_777_216;
-        /// Connections whose handshake is not complete, over all workers.
+        /// Connections whose handshake is not complete, of each worker.
         pub half_open: u32 = 65_536, 1..=1_048_576;
         /// Bytes that one connection may have queued, unsent or unacknowledged.
         pub send_buffer: Size = Size::mib(1), 4096..=1_073_741_824;
@@ -135,7 +146,7 @@ section! {
 section! {
     /// The TCP stack.
     pub struct TcpSettings {
-        /// Connections per listening address that wait to be accepted by a worker.
+        /// Connections that wait to be accepted, for each address listened on and each worker.
         pub backlog: u32 = 4096, 1..=1_048_576;
         /// Silence after which a peer is probed (RFC 9293 §3.8.4).
         pub keep_alive: Option<Duration> = None, 1_000_000..=86_400_000_000;
@@ -145,7 +156,7 @@ section! {
         pub keep_alive_probes: u8 = 9, 1..=100;
         /// Stay in TIME-WAIT (RFC 9293 §3.4.2).
         pub time_wait: Duration = Duration::from_secs(60), 0..=240_000_000;
-        /// Connections in TIME-WAIT, over all workers; more are forgotten at once.
+        /// Connections in TIME-WAIT, of each worker; more are forgotten at once.
         pub max_time_wait: u32 = 262_144, 0..=16_777_216;
         /// Silence of a peer that was told that the connection ends, before it is forgotten.
         pub fin_wait: Duration = Duration::from_secs(60), 1_000_000..=3_600_000_000;
@@ -188,7 +199,7 @@ keywords! {
 /// How many worker threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Workers {
-    /// As many as the ports have queues, at most one a CPU.
+    /// As many as the ports have queues.
     #[default]
     Auto,
     /// This many.
@@ -206,7 +217,7 @@ impl Scalar for Workers {
     }
 
     fn scalar_schema() -> Json {
-        json!({ "oneOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": 1024 }] })
+        json!({ "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": 1024 }] })
     }
 
     fn scalar_show(&self) -> Json {
@@ -265,8 +276,8 @@ impl Key for Cores {
     }
 
     fn schema() -> Json {
-        let one = json!({ "oneOf": [{ "type": "integer", "minimum": 0, "maximum": Cores::MAX }, { "type": "string", "pattern": "^ *[0-9]+( *- *[0-9]+)?( *, *[0-9]+( *- *[0-9]+)?)* *$" }] });
-        json!({ "oneOf": [one, { "type": "array", "items": one }] })
+        let one = json!({ "anyOf": [{ "type": "integer", "minimum": 0, "maximum": Cores::MAX }, { "type": "string", "pattern": "^ *[0-9]+( *- *[0-9]+)?( *, *[0-9]+( *- *[0-9]+)?)* *$" }] });
+        json!({ "anyOf": [one, { "type": "array", "items": one }] })
     }
 
     fn type_name() -> String {

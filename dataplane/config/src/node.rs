@@ -25,7 +25,10 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     Null,
-    Scalar { text: String, kind: Kind },
+    Scalar {
+        text: String,
+        kind: Kind,
+    },
     List(Vec<Node>),
     Map(Vec<Entry>),
     /// Routes that were taken from the source before the file format saw them.

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use serde_json::{Value as Json, json};
 
-use crate::decode::{Context, Key, KeyInfo, Scalar, keywords, section};
+use crate::address::{Cidr, MacAddress};
+use crate::declare::{keywords, section};
+use crate::decode::{Context, Key, KeyInfo, Scalar};
 use crate::node::{Node, Value};
 use crate::suggest::nearest;
-use crate::units::{Cidr, MacAddress};
 
 /// One port.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,7 +58,7 @@ section! {
     pub struct AfXdpConfig {
         /// The network interface.
         @required pub interface: InterfaceName = InterfaceName::default();
-        /// Receive queues to serve: `auto` takes all, a number the first ones, a list just these.
+        /// Receive queues to serve: `auto` takes all, a number the first ones; a list is `[0, 1]`, without gaps.
         pub queues: Queues = Queues::Auto;
         /// How the XDP program is attached. `auto`: by the driver where it can, else generic.
         pub mode: XdpMode = XdpMode::Auto;
@@ -65,14 +66,12 @@ section! {
         pub zero_copy: Switch = Switch::Auto;
         /// Frames of each queue, shared by reception and transmission.
         pub frames: u32 = 8192, 64..=1_048_576;
-        /// Entries of the receive ring and of the fill ring of each queue; a power of two.
-        pub rx_ring: u32 = 2048, 64..=32_768;
-        /// Entries of the transmit ring and of the completion ring of each queue; a power of two.
-        pub tx_ring: u32 = 2048, 64..=32_768;
+        /// Entries of each of the four rings of a queue (receive, fill, transmit, completion); a power of two.
+        pub ring: u32 = 2048, 64..=32_768;
         /// Let the worker drive the NIC's poll loop itself (`SO_PREFER_BUSY_POLL`). `auto`: under `polling: always`.
         pub busy_poll: Switch = Switch::Auto;
-        /// Frames in huge pages. `auto`: where the host has some left.
-        pub hugepages: Switch = Switch::Auto;
+        /// Frames in huge pages, when the host has enough left.
+        pub hugepages: bool = true;
         /// Addresses of AnyGate on this interface. Empty: those that the kernel has on it.
         pub addresses: Vec<Cidr> = Vec::new();
         /// Routers that lead out of the networks of `addresses`, at most one for IPv4 and one for IPv6.
@@ -83,7 +82,7 @@ section! {
         pub answer_arp: bool = false;
         /// Answer pings. `false`: the kernel does.
         pub answer_echo: bool = false;
-        /// The addresses belong to AnyGate alone: every packet for them is taken, not only those to ports listened on.
+        /// The addresses belong to AnyGate alone: all TCP and UDP to them is taken, not only what goes to ports listened on.
         pub exclusive_addresses: bool = false;
         /// Largest IP packet in bytes. `auto`: that of the interface.
         pub mtu: Mtu = Mtu::Auto;
@@ -103,7 +102,7 @@ section! {
         @required pub addresses: Vec<Cidr> = Vec::new();
         /// Routers that lead out of the networks of `addresses`, at most one for IPv4 and one for IPv6.
         pub gateways: Vec<IpAddr> = Vec::new();
-        /// AnyGate's own hardware address. `off`: made from the name of the interface.
+        /// AnyGate's own hardware address. `off`: one beside that of the kernel's end.
         pub mac: Option<MacAddress> = None;
         /// Addresses that the kernel gets on its end.
         pub host_addresses: Vec<Cidr> = Vec::new();
@@ -154,7 +153,7 @@ pub enum Queues {
     Auto,
     /// The first so many.
     First(u16),
-    /// Just these, by number.
+    /// These, by number: `0, 1, …` without gaps.
     List(Vec<u16>),
 }
 
@@ -162,31 +161,41 @@ impl Key for Queues {
     fn decode(node: &Node, cx: &mut Context) -> Option<Queues> {
         if let (Value::List(_), _) | (_, true) = (&node.value, node.as_str().is_some_and(|text| text.contains(','))) {
             let list = Vec::<u16>::decode(node, cx)?;
-            let twice = list.iter().enumerate().find(|(index, queue)| list[..*index].contains(queue));
-            return match (list.is_empty(), twice) {
-                (true, _) => {
-                    cx.error(node, format!("{} names no queue", cx.name()));
-                    None
-                }
-                (_, Some((_, queue))) => {
-                    cx.error(node, format!("{} has queue {queue} twice", cx.name()));
-                    None
-                }
-                _ => Some(Queues::List(list)),
-            };
+            if list.is_empty() {
+                cx.error(node, format!("{} names no queue", cx.name()));
+                return None;
+            }
+            if !(0u16..).zip(&list).all(|(number, &listed)| number == listed) {
+                let wrong =
+                    node.error(format!("{} must name the queues from 0 on, in order and without gaps", cx.name()));
+                cx.found.push(
+                    wrong.help("write how many, as `queues: 2`, and let the NIC spread over those: ethtool -L or -X"),
+                );
+                return None;
+            }
+            return Some(Queues::List(list));
         }
         match node.as_str() {
             Some("auto") => Some(Queues::Auto),
-            Some(text) if text.parse::<u16>().is_ok_and(|count| (1..=1024).contains(&count)) => text.parse().ok().map(Queues::First),
+            Some(text) if text.parse::<u16>().is_ok_and(|count| (1..=1024).contains(&count)) => {
+                text.parse().ok().map(Queues::First)
+            }
             _ => {
-                cx.error(node, format!("{} must be `auto`, a number from 1 to 1024 or a list of queues, not {}", cx.name(), node.describe()));
+                cx.error(
+                    node,
+                    format!(
+                        "{} must be `auto`, a number from 1 to 1024 or a list of queues, not {}",
+                        cx.name(),
+                        node.describe()
+                    ),
+                );
                 None
             }
         }
     }
 
     fn schema() -> Json {
-        json!({ "oneOf": [
+        json!({ "anyOf": [
             { "const": "auto" },
             { "type": "integer", "minimum": 1, "maximum": 1024 },
             { "type": "array", "items": u16::schema(), "minItems": 1, "uniqueItems": true },
@@ -228,7 +237,7 @@ impl Scalar for Mtu {
     }
 
     fn scalar_schema() -> Json {
-        json!({ "oneOf": [{ "const": "auto" }, { "type": "integer", "minimum": 576, "maximum": 9216 }] })
+        json!({ "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 576, "maximum": 9216 }] })
     }
 
     fn scalar_show(&self) -> Json {
@@ -281,18 +290,28 @@ impl Key for PortConfig {
             cx.found.push(node.error(format!("{} lacks `kind`", cx.name())).help("give `kind: af_xdp` or `kind: tap`"));
             return None;
         };
-        let rest = Node { value: Value::Map(entries.iter().filter(|entry| !std::ptr::eq(*entry, kind)).cloned().collect()), ..node.clone() };
+        let rest = Node {
+            value: Value::Map(entries.iter().filter(|entry| !std::ptr::eq(*entry, kind)).cloned().collect()),
+            ..node.clone()
+        };
         match kind.value.as_str() {
             Some("af_xdp") => AfXdpConfig::decode(&rest, cx).map(PortConfig::AfXdp),
             Some("tap") => TapConfig::decode(&rest, cx).map(PortConfig::Tap),
             Some(word) if KINDS_ELSEWHERE.contains(&word) => {
-                cx.found.push(kind.value.error(format!("this build has no port kind `{word}`")).help("choose `af_xdp` or `tap`"));
+                cx.found.push(
+                    kind.value.error(format!("this build has no port kind `{word}`")).help("choose `af_xdp` or `tap`"),
+                );
                 None
             }
             word => {
                 let guess = word.and_then(|word| nearest(word, KINDS));
                 let wrong = kind.value.error(format!("there is no port kind {}", kind.value.describe()));
-                cx.found.push(wrong.help(guess.map_or_else(|| "choose `af_xdp` or `tap`".to_owned(), |word| format!("did you mean `{word}`?"))));
+                cx.found.push(wrong.help(
+                    guess.map_or_else(
+                        || "choose `af_xdp` or `tap`".to_owned(),
+                        |word| format!("did you mean `{word}`?"),
+                    ),
+                ));
                 None
             }
         }
@@ -306,7 +325,7 @@ impl Key for PortConfig {
             }
             schema
         };
-        json!({ "oneOf": [with_kind(AfXdpConfig::schema(), "af_xdp"), with_kind(TapConfig::schema(), "tap")] })
+        json!({ "anyOf": [with_kind(AfXdpConfig::schema(), "af_xdp"), with_kind(TapConfig::schema(), "tap")] })
     }
 
     fn type_name() -> String {

@@ -36,7 +36,8 @@ pub(crate) fn read_file(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("it is longer than {} MiB", MAX_FILE_BYTES >> 20));
     }
-    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: byte {} is none of a character", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes)
+        .map_err(|error| format!("it is not UTF-8: byte {} is none of a character", error.utf8_error().valid_up_to()))
 }
 
 /// Decodes the value of `routes`.
@@ -60,29 +61,43 @@ fn items(node: &Node, cx: &mut Context) -> Vec<RouteItem> {
         Value::Routes(items) => items.clone(),
         Value::Scalar { .. } => node.text().map(lone).unwrap_or_default(),
         Value::Map(_) => pairs(node, cx),
-        Value::List(items) => items.iter().flat_map(|item| match &item.value {
-            Value::Scalar { .. } => item.text().map(lone).unwrap_or_default(),
-            Value::Map(_) => pairs(item, cx),
-            Value::Null => Vec::new(),
-            _ => {
-                cx.error(item, format!("a route must be a line or a pair of matcher and action, not {}", item.describe()));
-                Vec::new()
-            }
-        }).collect(),
+        Value::List(items) => items
+            .iter()
+            .flat_map(|item| match &item.value {
+                Value::Scalar { .. } => item.text().map(lone).unwrap_or_default(),
+                Value::Map(_) => pairs(item, cx),
+                Value::Null => Vec::new(),
+                _ => {
+                    cx.error(
+                        item,
+                        format!("a route must be a line or a pair of matcher and action, not {}", item.describe()),
+                    );
+                    Vec::new()
+                }
+            })
+            .collect(),
     }
 }
 
 /// The entries of a mapping as routes.
 fn pairs(node: &Node, cx: &mut Context) -> Vec<RouteItem> {
-    let Value::Map(entries) = &node.value else { return Vec::new() };
+    let Value::Map(entries) = &node.value else {
+        return Vec::new();
+    };
     let mut routes = Vec::new();
     for entry in entries {
-        let Some(key) = entry.key.text() else { continue };
+        let Some(key) = entry.key.text() else {
+            continue;
+        };
         let value = match &entry.value.value {
             Value::Scalar { .. } => entry.value.text(),
             Value::Null => Some(entry.value.source.slice(entry.value.span.start..entry.value.span.start)),
             _ => {
-                let wrong = entry.value.error(format!("the action of {} must be a string, not {}", entry.key.describe(), entry.value.describe()));
+                let wrong = entry.value.error(format!(
+                    "the action of {} must be a string, not {}",
+                    entry.key.describe(),
+                    entry.value.describe()
+                ));
                 cx.found.push(wrong.help("put the whole action in quotes, such as \"OK {}\""));
                 None
             }
@@ -96,7 +111,9 @@ fn pairs(node: &Node, cx: &mut Context) -> Vec<RouteItem> {
 fn from_file(name: &Text, files: &mut Files) -> Result<Vec<RouteText>, Diagnostic> {
     let whole = 0..name.text.len();
     let Some(base) = &files.base else {
-        return Err(name.error(whole, "a file of routes cannot be named here").help("only a configuration that is a file itself can name other files"));
+        return Err(name
+            .error(whole, "a file of routes cannot be named here")
+            .help("only a configuration that is a file itself can name other files"));
     };
     if files.read.len() > MAX_ROUTE_FILES {
         return Err(name.error(whole, format!("the configuration names more than {MAX_ROUTE_FILES} files")));
@@ -122,14 +139,21 @@ pub(crate) fn decode_groups(node: &Node, files: &mut Files, cx: &mut Context) ->
         Value::Null => &[],
         _ => std::slice::from_ref(node),
     };
-    groups.iter().enumerate().map(|(index, group)| cx.at(&index.to_string(), group, |cx| decode_group(group, files, cx))).collect()
+    groups
+        .iter()
+        .enumerate()
+        .map(|(index, group)| cx.at(&index.to_string(), group, |cx| decode_group(group, files, cx)))
+        .collect()
 }
 
 fn decode_group(node: &Node, files: &mut Files, cx: &mut Context) -> RouteGroup {
     let mut group = RouteGroup::default();
     cx.section(node, &GROUP_KEYS, |cx, name, value| match name {
         "routes" => group.routes = decode(value, files, cx),
-        "prefix" => group.prefix = String::decode(value, cx).and_then(|prefix| checked_prefix(prefix, value, cx)).unwrap_or_default(),
+        "prefix" => {
+            group.prefix =
+                String::decode(value, cx).and_then(|prefix| checked_prefix(prefix, value, cx)).unwrap_or_default()
+        }
         _ => hosts(value, &mut group, cx),
     });
     group
@@ -137,7 +161,9 @@ fn decode_group(node: &Node, files: &mut Files, cx: &mut Context) -> RouteGroup 
 
 /// A prefix begins with a slash and is kept without one at its end.
 fn checked_prefix(prefix: String, node: &Node, cx: &mut Context) -> Option<String> {
-    if !prefix.starts_with('/') || prefix.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '*')) {
+    if !prefix.starts_with('/')
+        || prefix.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '*'))
+    {
         let wrong = node.error(format!("{} must be a path that begins with `/`, not {}", cx.name(), node.describe()));
         cx.found.push(wrong.help("such as `/api`; it holds for every route of the group"));
         return None;
@@ -150,12 +176,18 @@ fn hosts(node: &Node, group: &mut RouteGroup, cx: &mut Context) {
         Value::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
     };
-    let Some(names) = Vec::<String>::decode(node, cx) else { return };
+    let Some(names) = Vec::<String>::decode(node, cx) else {
+        return;
+    };
     for (index, name) in names.into_iter().enumerate() {
         let written = nodes.get(index).unwrap_or(node);
         let name = name.to_ascii_lowercase();
         if let Some(why) = wrong_host(&name) {
-            cx.found.push(written.error(format!("{} is no host name: {why}", written.describe())).help("such as `www.example.org`, `*.example.org` or `10.77.0.2`"));
+            cx.found.push(
+                written
+                    .error(format!("{} is no host name: {why}", written.describe()))
+                    .help("such as `www.example.org`, `*.example.org` or `10.77.0.2`"),
+            );
         } else if group.hosts.contains(&name) {
             cx.error(written, format!("{} is named twice", written.describe()));
         } else {

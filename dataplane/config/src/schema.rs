@@ -25,7 +25,8 @@ pub(crate) fn object(keys: Vec<(&str, Json, bool)>, about: String) -> Json {
     if !required.is_empty() {
         schema["required"] = json!(required);
     }
-    schema["properties"] = Json::Object(keys.into_iter().map(|(key, schema, _)| (key.to_owned(), schema)).collect::<Map<_, _>>());
+    schema["properties"] =
+        Json::Object(keys.into_iter().map(|(key, schema, _)| (key.to_owned(), schema)).collect::<Map<_, _>>());
     schema
 }
 
@@ -33,9 +34,9 @@ pub(crate) fn object(keys: Vec<(&str, Json, bool)>, about: String) -> Json {
 pub fn schema() -> Json {
     let routes = json!({
         "description": "Routes: a block of lines, a list of lines, a mapping of matchers to actions, or the name of a `.routes` file.",
-        "oneOf": [
+        "anyOf": [
             { "type": "string" },
-            { "type": "array", "items": { "oneOf": [{ "type": "string" }, { "type": "object", "additionalProperties": { "type": "string" } }] } },
+            { "type": "array", "items": { "anyOf": [{ "type": "string" }, { "type": "object", "additionalProperties": { "type": "string" } }] } },
             { "type": "object", "additionalProperties": { "type": "string" } },
             { "type": "null" },
         ],
@@ -45,8 +46,8 @@ pub fn schema() -> Json {
         "description": "Routes of certain hosts or below a prefix.",
         "additionalProperties": false,
         "properties": {
-            "hosts": { "oneOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }], "description": "Hosts that the routes answer for; `*.example.org` stands for its subdomains." },
-            "host": { "oneOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }], "description": "The same as `hosts`." },
+            "hosts": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }], "description": "Hosts that the routes answer for; `*.example.org` stands for its subdomains." },
+            "host": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }], "description": "The same as `hosts`." },
             "prefix": { "type": "string", "pattern": "^/", "description": "Path that every route of the group begins with." },
             "routes": routes,
         },
@@ -58,8 +59,8 @@ pub fn schema() -> Json {
         "additionalProperties": false,
         "properties": {
             "server": ServerConfig::schema(),
-            "ports": { "oneOf": [PortConfig::schema(), { "type": "array", "items": PortConfig::schema() }], "description": "Where packets come from." },
-            "groups": { "oneOf": [group, { "type": "array", "items": group }], "description": "Routes of certain hosts or below a prefix." },
+            "ports": { "anyOf": [PortConfig::schema(), { "type": "array", "items": PortConfig::schema() }], "description": "Where packets come from." },
+            "groups": { "anyOf": [group, { "type": "array", "items": group }], "description": "Routes of certain hosts or below a prefix." },
             "routes": routes,
         },
     })

@@ -103,7 +103,8 @@ impl Source {
     /// Line and column, both from 1, of the byte at `offset`.
     pub fn line_column(&self, offset: usize) -> (u32, u32) {
         let index = self.line_index(offset);
-        let column = self.characters_before(offset) - self.characters_before(self.line_start(index)).min(self.characters_before(offset));
+        let column = self.characters_before(offset)
+            - self.characters_before(self.line_start(index)).min(self.characters_before(offset));
         (count(index + 1), count(column + 1))
     }
 
@@ -142,7 +143,9 @@ impl Source {
         }
         let (mut runs, mut from, mut contiguous) = (Vec::new(), 0, true);
         for (to, wanted) in text.char_indices() {
-            let Some(skipped) = skip_to(&raw[from..], wanted, escapes) else { break };
+            let Some(skipped) = skip_to(&raw[from..], wanted, escapes) else {
+                break;
+            };
             contiguous &= skipped.before == 0;
             from += skipped.before;
             if !contiguous {

@@ -44,7 +44,9 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, expected) in [("", "", 0), ("a", "", 1), ("listen", "lisen", 1), ("listen", "litsen", 1), ("abc", "xyz", 3)] {
+        for (a, b, expected) in
+            [("", "", 0), ("a", "", 1), ("listen", "lisen", 1), ("listen", "litsen", 1), ("abc", "xyz", 3)]
+        {
             assert_eq!(distance(a, b), expected, "{a} {b}");
             assert_eq!(distance(b, a), expected, "{b} {a}");
         }

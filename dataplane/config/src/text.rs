@@ -80,10 +80,15 @@ impl Text {
     /// Where the character at `byte` of [`Text::text`] stands in the file. An offset past the end gives the place
     /// just behind the last character.
     pub fn position(&self, byte: usize) -> Position {
-        let (start, line, column) = self.run(byte).map_or((0, self.at.line, self.at.column), |run| (run.start, run.line, run.column));
+        let (start, line, column) =
+            self.run(byte).map_or((0, self.at.line, self.at.column), |run| (run.start, run.line, run.column));
         let before = self.text.get(start..floor(&self.text, byte)).unwrap_or_default();
         let characters = before.chars().count();
-        Position { file: self.at.file.clone(), line, column: column.saturating_add(u32::try_from(characters).unwrap_or(u32::MAX)) }
+        Position {
+            file: self.at.file.clone(),
+            line,
+            column: column.saturating_add(u32::try_from(characters).unwrap_or(u32::MAX)),
+        }
     }
 
     /// The line of the file that the character at `byte` stands on.
@@ -119,7 +124,8 @@ impl Text {
     pub fn slice(&self, range: Range<usize>) -> Text {
         let start = floor(&self.text, range.start);
         let end = floor(&self.text, range.end).max(start);
-        let inside = self.runs.partition_point(|run| run.start <= start)..self.runs.partition_point(|run| run.start < end);
+        let inside =
+            self.runs.partition_point(|run| run.start <= start)..self.runs.partition_point(|run| run.start < end);
         let runs = self.runs.get(inside).unwrap_or_default().iter();
         let runs: Vec<Run> = runs.map(|run| Run { start: run.start - start, ..run.clone() }).collect();
         Text {

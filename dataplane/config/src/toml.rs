@@ -12,13 +12,18 @@ use crate::yaml::MAX_NODES;
 
 /// Reads a TOML document. Nesting is bounded by the parser (80 levels).
 pub(crate) fn read(source: &Arc<Source>) -> Result<Node, Diagnostics> {
-    let (table, errors) = DeTable::parse_recoverable(source.text());
+    let (table, mut errors) = DeTable::parse_recoverable(source.text());
     let mut wrong = Diagnostics::new();
+    errors.sort_by_key(|error| error.span().map(|span| span.start));
     for error in errors {
         let span = error.span().unwrap_or_default();
         let diagnostic = source.diagnostic(Severity::Error, span, format!("this is not TOML: {}", error.message()));
         let duplicate = error.message().contains("duplicate");
-        wrong.push(if duplicate { diagnostic.help("TOML allows a key once; give such routes as a list of strings or a block of lines") } else { diagnostic });
+        wrong.push(if duplicate {
+            diagnostic.help("TOML allows a key once; give such routes as a list of strings or a block of lines")
+        } else {
+            diagnostic
+        });
     }
     if wrong.has_errors() {
         return Err(wrong);
@@ -37,7 +42,10 @@ fn table_value(source: &Arc<Source>, table: &DeTable<'_>, nodes: &mut usize) -> 
         .map(|(key, value)| {
             let raw = source.text().get(key.span()).unwrap_or_default();
             let kind = if raw.starts_with(['"', '\'']) { Kind::Quoted } else { Kind::Plain };
-            Entry { key: Node::scalar(source, key.span(), key.get_ref().as_ref(), kind), value: node(source, value, nodes) }
+            Entry {
+                key: Node::scalar(source, key.span(), key.get_ref().as_ref(), kind),
+                value: node(source, value, nodes),
+            }
         })
         .collect();
     entries.sort_by_key(|entry| entry.key.span.start);

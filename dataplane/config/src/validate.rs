@@ -14,7 +14,11 @@ const MAX_PORTS: usize = 64;
 pub(crate) fn check(config: &Config, found: &mut Diagnostics) {
     server(config, found);
     if config.ports.is_empty() {
-        found.push(config.warning_at("ports", "the configuration has no ports: nothing can be received").help("add `ports:` with `kind: af_xdp` or `kind: tap`"));
+        found.push(
+            config
+                .warning_at("ports", "the configuration has no ports: nothing can be received")
+                .help("add `ports:` with `kind: af_xdp` or `kind: tap`"),
+        );
     }
     if config.ports.len() > MAX_PORTS {
         found.push(config.error_at("ports", format!("there can be at most {MAX_PORTS} ports")));
@@ -26,7 +30,11 @@ pub(crate) fn check(config: &Config, found: &mut Diagnostics) {
     addresses(config, found);
     listeners(config, found);
     if config.route_groups().all(|group| group.routes.is_empty()) {
-        found.push(config.warning_at("routes", "the configuration has no routes: every request will be answered 404").help("add `routes:`, such as `GET /hello: OK`"));
+        found.push(
+            config
+                .warning_at("routes", "the configuration has no routes: every request will be answered 404")
+                .help("add `routes:`, such as `GET /hello: OK`"),
+        );
     }
 }
 
@@ -48,16 +56,21 @@ fn server(config: &Config, found: &mut Diagnostics) {
         }
     }
     if let Some(header) = &server.server_header
-        && !(header.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && header.trim() == header && (1..=256).contains(&header.len()))
+        && !(header.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+            && header.trim() == header
+            && (1..=256).contains(&header.len()))
     {
-        let wrong = config.error_at("server.server_header", "`server.server_header` must be 1 to 256 printable ASCII characters without spaces at its ends");
+        let wrong = config.error_at(
+            "server.server_header",
+            "`server.server_header` must be 1 to 256 printable ASCII characters without spaces at its ends",
+        );
         found.push(wrong.help("`off` leaves the header out"));
     }
     if let Workers::Count(workers) = server.workers
         && !server.cores.0.is_empty()
         && server.cores.0.len() < usize::from(workers)
     {
-        let wrong = config.error_at("server.cores", format!("{workers} workers cannot share {} CPUs: each takes one for itself", server.cores.0.len()));
+        let wrong = config.warning_at("server.cores", format!("{workers} workers share {} CPUs", server.cores.0.len()));
         found.push(with_related(config, wrong, "server.workers", "the workers"));
     }
     if server.tcp.rto_min > server.tcp.rto_max {
@@ -65,7 +78,8 @@ fn server(config: &Config, found: &mut Diagnostics) {
         found.push(with_related(config, wrong, "server.tcp.rto_max", "the longest timeout"));
     }
     if server.control.mode.0 & 0o002 != 0 {
-        let wrong = config.warning_at("server.control.mode", "every user of this machine can control AnyGate through the socket");
+        let wrong = config
+            .warning_at("server.control.mode", "every user of this machine can control AnyGate through the socket");
         found.push(wrong.help("`0660` with `group` lets one group do it"));
     }
 }
@@ -74,30 +88,42 @@ fn port(config: &Config, index: usize, port: &PortConfig, found: &mut Diagnostic
     let at = |key: &str| format!("ports.{index}.{key}");
     match port {
         PortConfig::AfXdp(port) => {
-            for (key, entries) in [("rx_ring", port.rx_ring), ("tx_ring", port.tx_ring)] {
-                if !entries.is_power_of_two() {
-                    let nearest = entries.next_power_of_two().min(32_768);
-                    found.push(config.error_at(&at(key), format!("`{key}` must be a power of two, not {entries}")).help(format!("the next one is {nearest}")));
-                }
+            if !port.ring.is_power_of_two() {
+                let wrong = config.error_at(&at("ring"), format!("`ring` must be a power of two, not {}", port.ring));
+                found.push(wrong.help(format!("the next one is {}", port.ring.next_power_of_two())));
             }
-            if port.frames < port.rx_ring.max(port.tx_ring) {
-                let wrong = config.error_at(&at("frames"), format!("{} frames cannot fill a ring of {} entries", port.frames, port.rx_ring.max(port.tx_ring)));
-                found.push(wrong.help("give at least as many frames as both rings have entries together"));
-            } else if port.frames < port.rx_ring + port.tx_ring {
-                let wrong = config.warning_at(&at("frames"), format!("{} frames cannot fill both rings", port.frames));
-                found.push(wrong.help(format!("give at least {}", port.rx_ring + port.tx_ring)));
+            if port.frames < port.ring {
+                let wrong = config.error_at(
+                    &at("frames"),
+                    format!("{} frames cannot fill a ring of {} entries", port.frames, port.ring),
+                );
+                found.push(wrong.help(format!("give at least {}, for reception and transmission", 2 * port.ring)));
+            } else if port.frames < 2 * port.ring {
+                let wrong = config.warning_at(
+                    &at("frames"),
+                    format!("{} frames cannot fill two rings of {} entries", port.frames, port.ring),
+                );
+                found.push(wrong.help(format!("give at least {}, for reception and transmission", 2 * port.ring)));
             }
             if port.exclusive_addresses && port.addresses.is_empty() {
-                found.push(config.error_at(&at("exclusive_addresses"), "`exclusive_addresses` needs `addresses`: those of the kernel stay the kernel's"));
+                found.push(config.error_at(
+                    &at("exclusive_addresses"),
+                    "`exclusive_addresses` needs `addresses`: those of the kernel stay the kernel's",
+                ));
             }
         }
         PortConfig::Tap(port) => {
             if port.addresses.is_empty() {
-                found.push(config.error_at(&at("addresses"), "a tap port needs at least one address").help("such as `addresses: [10.77.0.2/24]`"));
+                found.push(
+                    config
+                        .error_at(&at("addresses"), "a tap port needs at least one address")
+                        .help("such as `addresses: [10.77.0.2/24]`"),
+                );
             }
             if port.mtu < 1280 && port.addresses.iter().any(|address| address.address.is_ipv6()) {
                 // RFC 8200 §5: every link carries packets of 1280 octets.
-                found.push(config.error_at(&at("mtu"), format!("IPv6 needs an MTU of at least 1280, not {}", port.mtu)));
+                found
+                    .push(config.error_at(&at("mtu"), format!("IPv6 needs an MTU of at least 1280, not {}", port.mtu)));
             }
         }
     }
@@ -128,8 +154,14 @@ fn interfaces(config: &Config, found: &mut Diagnostics) {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     for (index, port) in config.ports.iter().enumerate() {
         if let Some(first) = seen.insert(port.interface(), index) {
-            let wrong = config.error_at(&format!("ports.{index}.interface"), format!("the interface `{}` is used by two ports", port.interface()));
-            found.push(with_related(config, wrong, &format!("ports.{first}.interface"), "first used here").help("one port can serve several queues, addresses and workers"));
+            let wrong = config.error_at(
+                &format!("ports.{index}.interface"),
+                format!("the interface `{}` is used by two ports", port.interface()),
+            );
+            found.push(
+                with_related(config, wrong, &format!("ports.{first}.interface"), "first used here")
+                    .help("one port can serve several queues, addresses and workers"),
+            );
         }
     }
 }
@@ -140,14 +172,21 @@ fn addresses(config: &Config, found: &mut Diagnostics) {
         for (nth, own) in port.addresses().iter().enumerate() {
             let path = format!("ports.{index}.addresses.{nth}");
             let address = own.address;
-            if address.is_multicast() || address.is_unspecified() || address.is_loopback() || address == IpAddr::from([255; 4]) {
+            if address.is_multicast()
+                || address.is_unspecified()
+                || address.is_loopback()
+                || address == IpAddr::from([255; 4])
+            {
                 found.push(config.error_at(&path, format!("`{address}` cannot be the address of a port")));
             }
             if let IpAddr::V4(v4) = address
                 && own.prefix_len < 31
-                && (u32::from(v4) << own.prefix_len == 0 || u32::from(v4) << own.prefix_len == u32::MAX << own.prefix_len)
+                && (u32::from(v4) << own.prefix_len == 0
+                    || u32::from(v4) << own.prefix_len == u32::MAX << own.prefix_len)
             {
-                found.push(config.error_at(&path, format!("`{own}` names its network or its broadcast address, not a host")));
+                found.push(
+                    config.error_at(&path, format!("`{own}` names its network or its broadcast address, not a host")),
+                );
             }
             if let Some(first) = seen.get(&address) {
                 let wrong = config.error_at(&path, format!("the address `{address}` is given twice"));
@@ -168,8 +207,17 @@ fn listeners(config: &Config, found: &mut Diagnostics) {
     for (index, listen) in config.server.listen.iter().enumerate() {
         let mut owned = config.ports.iter().flat_map(|port| port.addresses());
         if !owned.any(|own| listen.covers(own.address)) {
-            let wrong = config.warning_at(&format!("server.listen.{index}"), format!("no port has an address for `{listen}`: nothing will arrive there"));
-            let known: Vec<String> = config.ports.iter().flat_map(|port| port.addresses()).take(4).map(|own| own.address.to_string()).collect();
+            let wrong = config.warning_at(
+                &format!("server.listen.{index}"),
+                format!("no port has an address for `{listen}`: nothing will arrive there"),
+            );
+            let known: Vec<String> = config
+                .ports
+                .iter()
+                .flat_map(|port| port.addresses())
+                .take(4)
+                .map(|own| own.address.to_string())
+                .collect();
             found.push(wrong.help(format!("the ports have {}", known.join(", "))));
         }
     }

@@ -103,7 +103,8 @@ impl Tree {
             Event::Scalar(text, style, anchor, tag) => {
                 let forced = tag.as_ref().and_then(|tag| tag.core_suffix().map(str::to_owned));
                 if tag.is_some() && forced.as_deref() != Some("str") {
-                    return error("tags mean nothing here").map_err(|wrong: Diagnostic| wrong.help("leave the tag out"));
+                    return error("tags mean nothing here")
+                        .map_err(|wrong: Diagnostic| wrong.help("leave the tag out"));
                 }
                 let plain = style == ScalarStyle::Plain && forced.is_none();
                 let kind = if plain { Kind::Plain } else { Kind::Quoted };
@@ -114,7 +115,10 @@ impl Tree {
             Event::SequenceStart(_, anchor, _) => self.open(Value::List(Vec::new()), span, anchor),
             Event::MappingStart(_, anchor, _) => self.open(Value::Map(Vec::new()), span, anchor),
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(open) = self.stack.pop() else { return Ok(()) };
+                let Some(mut open) = self.stack.pop() else {
+                    return Ok(());
+                };
+                open.node.span.end = open.node.span.end.max(span.end);
                 let nodes = self.nodes - open.nodes_before;
                 self.nodes = open.nodes_before;
                 self.complete(open.node, open.anchor, nodes, open.depth)
@@ -129,7 +133,9 @@ impl Tree {
                 }
                 None => error("this alias stands inside of the value that it names"),
             },
-            Event::DocumentStart(..) if self.root.is_some() => error("a configuration is one YAML document; a second one begins here"),
+            Event::DocumentStart(..) if self.root.is_some() => {
+                error("a configuration is one YAML document; a second one begins here")
+            }
             _ => Ok(()),
         }
     }
@@ -140,13 +146,23 @@ impl Tree {
         if self.nodes <= MAX_NODES {
             return Ok(());
         }
-        Err(self.source.diagnostic(Severity::Error, span.clone(), format!("the configuration has more than {MAX_NODES} values, counting those that aliases repeat")))
+        Err(self.source.diagnostic(
+            Severity::Error,
+            span.clone(),
+            format!("the configuration has more than {MAX_NODES} values, counting those that aliases repeat"),
+        ))
     }
 
     fn open(&mut self, value: Value, span: std::ops::Range<usize>, anchor: usize) -> Result<(), Diagnostic> {
         let nodes_before = self.nodes;
         self.count(1, &span)?;
-        self.stack.push(Open { node: Node { value, source: self.source.clone(), span }, key: None, anchor, depth: 1, nodes_before });
+        self.stack.push(Open {
+            node: Node { value, source: self.source.clone(), span },
+            key: None,
+            anchor,
+            depth: 1,
+            nodes_before,
+        });
         Ok(())
     }
 
@@ -169,7 +185,9 @@ impl Tree {
             (Value::Map(entries), Some(key)) => entries.push(Entry { key, value: node }),
             (_, None) => match node.value {
                 Value::Scalar { .. } => open.key = Some(node),
-                _ => return Err(node.error(format!("a key must be a word, not {}", node.describe()))),
+                _ => {
+                    return Err(node.error(format!("a key must be a word, not {}", node.describe())));
+                }
             },
             _ => {}
         }

@@ -106,7 +106,7 @@ fn swap_macs(frame: &mut [u8]) {
 fn request(address: Ipv4Addr) -> Vec<u8> {
     let mut ip = vec![0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, 255, 255, 1];
     ip.extend_from_slice(&address.octets());
-    let checksum = !port::checksum::sum(0, &ip);
+    let checksum = netstack::ip::checksum::of(&ip);
     ip[10..12].copy_from_slice(&checksum.to_be_bytes());
     let ethernet = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
     let udp = [0x30, 0x39, 0, 7, 0, 26, 0, 0];

@@ -48,6 +48,7 @@ pub struct QueueBuilder {
     pub(crate) frame_bytes: u32,
     pub(crate) multi_buffer: bool,
     pub(crate) socket: OwnedFd,
+    pub(crate) links: LinkQuery,
     pub(crate) sockets: SocketMap,
 }
 
@@ -113,6 +114,7 @@ impl AfXdpDevice {
                 frame_bytes,
                 multi_buffer,
                 socket: socket::create().map_err(|error| permission("open an AF_XDP socket", error))?,
+                links: link_query()?,
                 sockets: sockets.try_clone().map_err(bpf_error)?,
             })
         });
@@ -198,9 +200,12 @@ fn check(config: &AfXdpConfig) -> Result<(), PortError> {
     Ok(())
 }
 
+fn link_query() -> Result<LinkQuery, PortError> {
+    LinkQuery::open().map_err(|error| PortError::host("cannot ask for interfaces").caused_by(error))
+}
+
 fn facts(interface: &str) -> Result<LinkFacts, PortError> {
-    let query = LinkQuery::open().map_err(|error| PortError::host("cannot ask for interfaces").caused_by(error))?;
-    query.facts(interface).map_err(|error| match error.raw_os_error() {
+    link_query()?.facts(interface).map_err(|error| match error.raw_os_error() {
         Some(libc::ENODEV) => PortError::operator(format!("there is no interface {interface:?} in this network namespace"))
             .remedy("ip -brief link (and write one of those names)"),
         _ => PortError::host(format!("cannot read the facts of {interface}")).caused_by(error),

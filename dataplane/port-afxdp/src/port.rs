@@ -47,7 +47,8 @@ pub struct AfXdpPort {
 
 impl AfXdpPort {
     pub(crate) fn open(builder: QueueBuilder) -> Result<AfXdpPort, PortError> {
-        let QueueBuilder { config, link, profile, mode, queue, frame_bytes, multi_buffer, socket, sockets } = builder;
+        let QueueBuilder { config, link, profile, mode, queue, frame_bytes, multi_buffer, socket, links, sockets } =
+            builder;
         let bytes = config.frames as usize * frame_bytes as usize;
         let umem = Umem::map(bytes, config.huge_pages)
             .map_err(|error| PortError::host(format!("no memory for {bytes} bytes of frames")).caused_by(error))?;
@@ -76,7 +77,7 @@ impl AfXdpPort {
                 mtu: u16::try_from(link.mtu).unwrap_or(u16::MAX),
             },
             counters: PortCounters::default(),
-            links: LinkQuery::open().map_err(|error| PortError::host("cannot watch the link").caused_by(error))?,
+            links,
             was_up: link.running,
             frame_shift: frame_bytes.trailing_zeros(),
             rx_checksum: if profile.partial_checksums { RxChecksum::MaybePartial } else { RxChecksum::Unknown },
@@ -310,7 +311,9 @@ impl Port for AfXdpPort {
         if let Ok(kernel) = self.socket.statistics() {
             counters.add(PortCounter::DropRxRingFull, kernel.rx_ring_full);
             counters.add(PortCounter::DropRxFillRingEmpty, kernel.rx_fill_ring_empty_descs);
-            counters.add(PortCounter::DropRxKernel, kernel.rx_dropped);
+            // A missing frame is among the dropped ones too.
+            let other = kernel.rx_dropped.saturating_sub(kernel.rx_fill_ring_empty_descs);
+            counters.add(PortCounter::DropRxKernel, other);
             counters.add(PortCounter::DropRxInvalidDescriptor, kernel.rx_invalid_descs);
             counters.add(PortCounter::DropTxInvalidDescriptor, kernel.tx_invalid_descs);
         }

@@ -3,7 +3,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::checksum;
+use netstack::ip::checksum::Sum;
+use netstack::ip::protocol;
 
 /// EtherType of IPv4.
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
@@ -12,18 +13,6 @@ pub const ETHERTYPE_ARP: u16 = 0x0806;
 /// EtherType of IPv6.
 pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE_VLAN: [u16; 2] = [0x8100, 0x88a8];
-
-/// IP protocol numbers.
-pub mod protocol {
-    /// ICMP.
-    pub const ICMP: u8 = 1;
-    /// TCP.
-    pub const TCP: u8 = 6;
-    /// UDP.
-    pub const UDP: u8 = 17;
-    /// ICMP for IPv6.
-    pub const ICMPV6: u8 = 58;
-}
 
 /// The headers of one frame, as far as they are there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,7 +116,7 @@ pub fn mark_congestion(frame: &mut [u8]) -> bool {
             }
             frame[l3 + 1] |= 0b11;
             frame[l3 + 10..l3 + 12].fill(0);
-            let sum = !checksum::sum(0, &frame[header]);
+            let sum = Sum::default().add_bytes(&frame[header]).complement();
             frame[l3 + 10..l3 + 12].copy_from_slice(&sum.to_be_bytes());
             true
         }

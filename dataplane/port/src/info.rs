@@ -1,5 +1,7 @@
 //! What a port is, and what it can do.
 
+use netstack::rss::Steering;
+
 /// What a port is; for the log, `mgmt ports` and the stack's configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PortInfo {
@@ -28,12 +30,14 @@ pub struct Capabilities {
     pub tx_checksum: bool,
     /// Packets longer than one frame arrive (as jumbo frames in several buffers, joined by the port).
     pub multi_buffer: bool,
+    /// How received frames are spread over queues, where that is known: active opens choose their port by it.
+    pub steering: Option<Steering>,
     /// Most frames that one burst can carry.
     pub max_burst: usize,
 }
 
 impl Default for Capabilities {
     fn default() -> Capabilities {
-        Capabilities { rx_checksum: false, tx_checksum: false, multi_buffer: false, max_burst: 64 }
+        Capabilities { rx_checksum: false, tx_checksum: false, multi_buffer: false, steering: None, max_burst: 64 }
     }
 }

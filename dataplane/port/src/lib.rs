@@ -17,9 +17,11 @@
 
 #![deny(unsafe_code)]
 
+pub mod capture;
 pub mod checksum;
 mod counters;
 mod error;
+pub mod fault;
 pub mod headers;
 mod info;
 pub mod pcap;
@@ -27,6 +29,7 @@ pub mod sim;
 pub mod tap;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;

@@ -2,7 +2,8 @@
 
 use netstack::{Frame, FramePool};
 
-use crate::checksum;
+use netstack::frame::TxChecksum;
+use netstack::ip::checksum::{Sum, fill_transport, pseudo_header};
 
 /// An Ethernet frame with IPv4, the ECN field `ecn`, UDP ports and a payload; checksums are right.
 pub fn udp4(ecn: u8, source: [u8; 4], destination: [u8; 4], ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
@@ -12,9 +13,7 @@ pub fn udp4(ecn: u8, source: [u8; 4], destination: [u8; 4], ports: (u16, u16), p
     udp.extend(((8 + payload.len()) as u16).to_be_bytes());
     udp.extend([0, 0]);
     udp.extend(payload);
-    let pseudo = checksum::sum(checksum::sum(17 + udp.len() as u16, &source), &destination);
-    let sum = !checksum::sum(pseudo, &udp);
-    udp[6..8].copy_from_slice(&sum.to_be_bytes());
+    fill_transport(source.into(), destination.into(), 17, &mut udp, 6, false);
     ip4(ecn, source, destination, 17, &udp)
 }
 
@@ -25,7 +24,7 @@ pub fn ip4(ecn: u8, source: [u8; 4], destination: [u8; 4], protocol: u8, payload
     ip.extend([0, 1, 0x40, 0, 64, protocol, 0, 0]);
     ip.extend(source);
     ip.extend(destination);
-    let sum = !checksum::sum(0, &ip);
+    let sum = Sum::default().add_bytes(&ip).complement();
     ip[10..12].copy_from_slice(&sum.to_be_bytes());
     ip.extend(payload);
     ethernet(0x0800, &ip)
@@ -43,5 +42,15 @@ pub fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
 pub fn frame(pool: &FramePool, bytes: &[u8]) -> Frame {
     let mut frame = pool.alloc().expect("a free frame");
     frame.extend(bytes.len()).expect("room").copy_from_slice(bytes);
+    frame
+}
+
+/// A frame of [`udp4`] whose checksum is left to the port.
+pub fn partial(pool: &FramePool, mut udp4: Vec<u8>) -> Frame {
+    let (source, destination) = ([udp4[26], udp4[27], udp4[28], udp4[29]], [udp4[30], udp4[31], udp4[32], udp4[33]]);
+    let pseudo = pseudo_header(source.into(), destination.into(), 17, udp4.len() - 34).fold();
+    udp4[40..42].copy_from_slice(&pseudo.to_be_bytes());
+    let mut frame = frame(pool, &udp4);
+    frame.tx_checksum = TxChecksum::Offload { start: 34, offset: 6 };
     frame
 }

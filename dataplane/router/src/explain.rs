@@ -8,6 +8,7 @@ use std::fmt;
 use crate::host::HostPattern;
 use crate::method::{Method, MethodSet};
 use crate::params::Params;
+use crate::path::PathRefusal;
 use crate::pattern::Segment;
 use crate::router::{Found, Router};
 use crate::rule::Rule;
@@ -21,7 +22,7 @@ pub struct Explanation {
     pub host: Option<String>,
     /// The path as it was given.
     pub path: String,
-    /// Its normal form; `None` when it is refused.
+    /// Its normal form; `None` when it is refused, or `*`.
     pub normal_path: Option<String>,
     /// What the router does.
     pub found: Found,
@@ -49,16 +50,13 @@ impl Explanation {
         let mut params = Params::new();
         let found = router.find(method, host, path, &mut params);
         let hosts = router.hosts_asked(host);
-        let normal = match found {
-            Found::Refused(_) => None,
-            _ => Some(params.path(path).to_owned()),
-        };
+        let normal = Some(params.path(path).to_owned()).filter(|normal| normal.starts_with('/') && !matches!(found, Found::Refused(_)));
         let chosen = match found {
             Found::Rule(id) => router.rule(id),
             _ => None,
         };
         let matching = || {
-            let normal = normal.as_deref().filter(|normal| normal.starts_with('/'));
+            let normal = normal.as_deref();
             router.rules().iter().filter(move |rule| normal.is_some_and(|path| matches(rule, path)))
         };
         let passed_over = matching()
@@ -206,6 +204,7 @@ impl fmt::Display for Explanation {
             }
             (None, Found::MethodNotAllowed { allow }) => writeln!(f, "  answer  405 Method Not Allowed, Allow: {allow}")?,
             (None, Found::Options { allow }) => writeln!(f, "  answer  204 No Content, Allow: {allow}")?,
+            (None, Found::Refused(PathRefusal::TooLong)) => writeln!(f, "  answer  414 URI Too Long, {}", PathRefusal::TooLong.name())?,
             (None, Found::Refused(refusal)) => writeln!(f, "  answer  400 Bad Request, {}", refusal.name())?,
             (None, _) => writeln!(f, "  answer  404 Not Found")?,
         }

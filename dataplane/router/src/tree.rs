@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::method::{Method, MethodSet};
 use crate::pattern::Segment;
 use crate::router::Router;
 use crate::rule::Rule;
@@ -53,10 +54,11 @@ pub(crate) fn print(router: &Router, out: &mut impl fmt::Write) -> fmt::Result {
         let mut lines = Vec::new();
         collect(&root, "", &mut lines);
         let width = lines.iter().map(|(text, _)| text.chars().count()).max().unwrap_or(0);
+        let methods_width = lines.iter().filter_map(|(_, rule)| rule.map(|rule| methods(rule).len())).max().unwrap_or(0);
         for (text, rule) in &lines {
             match rule {
                 None => writeln!(out, "{text}")?,
-                Some(rule) => writeln!(out, "{text:width$}  {}", describe(rule))?,
+                Some(rule) => writeln!(out, "{text:width$}  {:methods_width$}  {}", methods(rule), describe(rule))?,
             }
         }
     }
@@ -95,12 +97,21 @@ fn first_rule<'r>(branch: &Branch<'r>) -> Option<&'r Rule> {
     branch.below.values().find_map(|child| child.rules.first().copied().or_else(|| first_rule(child)))
 }
 
-/// Methods, action and place of a rule.
+/// The methods that a rule takes, as the language has them.
+fn methods(rule: &Rule) -> String {
+    match rule.route.taken_methods() {
+        MethodSet::ALL => "any".to_owned(),
+        // To take GET is to take HEAD; a static rule that names no method takes them.
+        taken if rule.route.methods.is_empty() => taken.without(MethodSet::of(Method::Head)).to_string(),
+        _ => rule.route.methods.iter().map(Method::name).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// Action and place of a rule.
 fn describe(rule: &Rule) -> String {
-    let methods = rule.route.methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(" ");
-    let methods = if rule.route.methods.is_empty() { "any" } else { &methods };
-    let methods = if rule.route.taken_methods() != crate::MethodSet::ALL && rule.route.methods.is_empty() { "GET" } else { methods };
-    format!("{methods:<6}  {}: {}  ({})", rule.route.action.kind(), shorten(&rule.route.action.to_string()), rule.at)
+    let action = shorten(&rule.route.action.to_string());
+    let below = if rule.route.action.mounts() { " for this path and all below" } else { "" };
+    format!("{}: {action}{below}  ({})", rule.route.action.kind(), rule.at)
 }
 
 /// One line of at most 60 characters.

@@ -104,8 +104,11 @@ impl Request {
             }
             refusal
         })?;
-        let none = || serde_json::Value::Object(serde_json::Map::new());
-        Request::from_parts(&envelope.command, envelope.arguments.unwrap_or_else(none))
+        match envelope.arguments.unwrap_or_else(|| serde_json::Value::Object(serde_json::Map::new())) {
+            // serde reads a list as a struct too, by position; names are the protocol.
+            arguments @ serde_json::Value::Object(_) => Request::from_parts(&envelope.command, arguments),
+            _ => Err(ApiError::new(ErrorCode::InvalidArgument, "request: the arguments must be an object")),
+        }
     }
 }
 

@@ -75,6 +75,8 @@ pub(crate) mod flag {
         LINGERING = 19;
         /// The SYN was sent more than once.
         SYN_RESENT = 20;
+        /// Window scaling was negotiated.
+        SCALED = 21;
     }
 }
 

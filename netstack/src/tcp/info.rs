@@ -3,7 +3,12 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::ConnId;
+use super::congestion::CongestionControl;
+use super::control_block::{Conn, NONE, Phase, flag};
+use super::receive::{Held, RecvState};
+use super::shared::Shared;
+use super::table::Entry;
+use super::{ConnId, Tcp};
 use crate::time::Instant;
 
 /// A snapshot of one connection.
@@ -55,4 +60,104 @@ pub struct ConnInfo {
     pub delayed_ack_at: Option<Instant>,
     /// When keep-alive, FIN-WAIT-2 or the time to linger is looked at next.
     pub idle_at: Option<Instant>,
+}
+
+impl Tcp {
+    /// Snapshots of connections, in order of slot, from slot `from` on, `max` at most.
+    pub fn connections(&self, from: usize, max: usize) -> impl Iterator<Item = ConnInfo> {
+        self.conns.iter_from(from).take(max).map(|(key, conn)| describe(key.into(), conn, &self.shared))
+    }
+
+    /// A snapshot of one connection.
+    pub fn info(&self, id: ConnId) -> Option<ConnInfo> {
+        self.conns.get(id.key()).map(|conn| describe(id, conn, &self.shared))
+    }
+
+    /// Checks what must hold between any two calls; the first contradiction found. Takes time in proportion to
+    /// everything there is: for tests and simulations.
+    pub fn audit(&self) -> Result<(), String> {
+        let mut held = Held { max_frames: self.shared.held.max_frames, ..Held::default() };
+        let (mut recv_in_use, mut send_in_use, mut in_table) = (0, 0, 0);
+        for (key, conn) in self.conns.iter_from(0) {
+            audit_connection(key.into(), conn, &self.shared).map_err(|fault| format!("{} {key:?}: {fault}", conn.state))?;
+            recv_in_use += usize::from(conn.recv != NONE);
+            send_in_use += usize::from(conn.send != NONE);
+            in_table += usize::from(conn.has(flag::IN_TABLE));
+            if let Some(state) = self.shared.recv.get(conn.recv) {
+                state.count(&mut held);
+            }
+        }
+        let ours = &self.shared.held;
+        check((held.bytes, held.frames) == (ours.bytes, ours.frames), || format!("held: counted {held:?}, noted {ours:?}"))?;
+        check(recv_in_use == self.shared.recv.in_use(), || "receive states leak".into())?;
+        check(send_in_use == self.shared.send.in_use(), || "send states leak".into())?;
+        let entries = in_table + self.shared.listeners.half_open.len() + self.shared.time_waits.slab.len();
+        check(entries == self.shared.table.len(), || format!("table has {} entries for {entries}", self.shared.table.len()))?;
+        for (id, listener) in self.shared.listeners.iter() {
+            let half_open = self.shared.listeners.half_open.iter_from(0).filter(|(_, h)| h.listener == id).count();
+            check(half_open == listener.half_open, || format!("listener {} miscounts half-open", listener.port))?;
+        }
+        Ok(())
+    }
+}
+
+fn check(holds: bool, fault: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(fault()) }
+}
+
+fn audit_connection(id: ConnId, conn: &Conn, shared: &Shared) -> Result<(), String> {
+    check(conn.generation == id.generation, || "generation differs from the slab's".into())?;
+    let events = shared.events.iter().filter(|queued| **queued == id).count();
+    check(events == usize::from(conn.has(flag::EVENT_QUEUED)), || format!("{events} times in the event queue"))?;
+    let queued = shared.ready.contains(&id.index);
+    check(queued || !conn.has(flag::TX_QUEUED), || "not in the transmit queue".into())?;
+    let recv = shared.recv.get(conn.recv);
+    check(recv.map_or(0, RecvState::queue_bytes) == conn.recv_queued as usize, || "recv_queued is wrong".into())?;
+    let send = shared.send.get(conn.send).map_or(0, |state| state.bytes());
+    check(send == conn.send_queued as usize, || format!("send_queued {} but {send} bytes", conn.send_queued))?;
+    check(conn.snd_una.at_or_before(conn.snd_nxt), || "SND.UNA beyond SND.NXT".into())?;
+    if conn.has(flag::IN_TABLE) {
+        let hash = shared.table.hash(&conn.tuple);
+        let found = shared.table.find(hash, |entry| entry == Entry::Connection(id.index));
+        check(found.is_some(), || "not in the table".into())?;
+        let earliest = conn.retransmit_at.min(conn.delayed_ack_at).min(conn.idle_at);
+        let armed = conn.armed_at <= earliest && (shared.wheel.is_set(id.index) || conn.armed_at == Instant::FAR_FUTURE);
+        check(armed || conn.has(flag::TX_QUEUED), || "the wheel is armed too late".into())?;
+        let timed = conn.outstanding() == 0 || conn.retransmit_at != Instant::FAR_FUTURE;
+        check(timed, || "data in flight without a timer".into())?;
+    }
+    Ok(())
+}
+
+fn describe(id: ConnId, conn: &Conn, shared: &Shared) -> ConnInfo {
+    let set = |at: Instant| (at != Instant::FAR_FUTURE).then_some(at);
+    ConnInfo {
+        conn: id,
+        token: conn.token,
+        state: conn.state.name(),
+        local: conn.tuple.local(),
+        remote: conn.tuple.remote(),
+        snd_una: conn.snd_una.0,
+        snd_nxt: conn.snd_nxt.0,
+        snd_wnd: conn.snd_wnd,
+        rcv_nxt: conn.rcv_nxt.0,
+        rcv_wnd: conn.rcv_wnd(),
+        cwnd: conn.congestion.window(),
+        ssthresh: conn.congestion.ssthresh(),
+        recovery: match conn.phase {
+            Phase::Open => "open",
+            Phase::Recovery => "recovery",
+            Phase::Loss => "loss",
+        },
+        mss: conn.mss,
+        srtt: conn.rtt.srtt(),
+        rto: conn.rtt.rto(conn.backoff, shared.config.rto_min, shared.config.rto_max),
+        backoff: conn.backoff,
+        recv_queued: conn.recv_queued,
+        out_of_order: shared.recv.get(conn.recv).map_or(0, RecvState::out_of_order_bytes),
+        send_queued: conn.send_queued,
+        retransmit_at: set(conn.retransmit_at),
+        delayed_ack_at: set(conn.delayed_ack_at),
+        idle_at: set(conn.idle_at),
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use super::chunk::RecvChunk;
 use super::pool::Reusable;
-use super::sack::{RangeSet, Reporter};
+use super::sack::{Blocks, RangeSet, Reporter};
 use super::seq::Seq;
 use crate::frame::Frame;
 
@@ -125,9 +125,13 @@ impl RecvState {
         self.held.bytes()
     }
 
-    /// What is held beyond a gap.
-    pub(crate) fn held_ranges(&self) -> &RangeSet {
-        &self.held
+    /// The SACK blocks of the next acknowledgment.
+    #[inline]
+    pub(crate) fn sack_blocks(&mut self, limit: usize) -> Blocks {
+        if self.pieces.is_empty() && !self.reporter.has_duplicate() {
+            return Blocks::default();
+        }
+        self.reporter.blocks(&self.held, limit)
     }
 
     /// The first chunk.

@@ -133,6 +133,16 @@ pub(crate) fn on_timeout(conn: &mut Conn, shared: &mut Shared, now: Instant) {
     }
 }
 
+/// The peer opened a window that had been probed: it did not take what the probes carried, which is sent again first.
+pub(crate) fn on_window_opened(conn: &mut Conn) {
+    if conn.phase == Phase::Open && conn.outstanding() > 0 {
+        conn.phase = Phase::Loss;
+        conn.recover = conn.snd_nxt;
+        conn.high_rxt = conn.snd_una;
+        conn.lost_edge = conn.snd_nxt;
+    }
+}
+
 /// Bytes in the network (RFC 6675 §4, SetPipe).
 pub(crate) fn pipe(conn: &Conn, shared: &Shared) -> u32 {
     let outstanding = conn.outstanding();

@@ -33,7 +33,7 @@ impl Rtt {
     }
 
     /// The SYN had to be sent again: without a sample the timeout starts at three seconds.
-    pub(crate) fn start_conservative(&mut self) {
+    pub(crate) fn start_conservative_after_syn(&mut self) {
         if self.srtt_us == 0 {
             self.rttvar_us = CONSERVATIVE_US;
         }
@@ -68,14 +68,14 @@ mod tests {
         assert_eq!(rtt.rto(0, MIN, MAX), Duration::from_secs(1));
         assert_eq!(rtt.rto(3, MIN, MAX), Duration::from_secs(8));
         assert_eq!(rtt.rto(255, MIN, MAX), MAX);
-        rtt.start_conservative();
+        rtt.start_conservative_after_syn();
         assert_eq!((rtt.rto(0, MIN, MAX), rtt.srtt()), (Duration::from_secs(3), None));
     }
 
     #[test]
     fn it_smooths_as_the_rfc_says() {
         let mut rtt = Rtt::default();
-        rtt.start_conservative();
+        rtt.start_conservative_after_syn();
         rtt.sample(Duration::from_millis(100));
         assert_eq!(rtt.srtt(), Some(Duration::from_millis(100)));
         assert_eq!(rtt.rto(0, MIN, MAX), Duration::from_millis(300));

@@ -98,6 +98,9 @@ impl SendState {
         };
         let (cursor, copied) = self.copy(from, position, out);
         self.again = cursor;
+        if cursor.position > self.next.position {
+            self.next = cursor;
+        }
         copied
     }
 

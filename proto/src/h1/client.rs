@@ -4,7 +4,9 @@
 //! in order, any number of [`ResponseEvent::Interim`] heads, one [`ResponseEvent::Response`], and when that has a body
 //! `Body` events and `End`.
 
-use core::fmt;
+mod response;
+
+pub use response::{ResponseError, ResponseEvent, ResponseHead, ResponseLimits, ResponseStep};
 
 use super::body::{BodyLimits, BodyReader, Piece};
 use super::fields::{Connection, Framing};
@@ -12,115 +14,6 @@ use super::head::Slots;
 use super::lines::{FirstLine, Gather, Progress, Rules};
 use super::{HeaderSlots, Limits, Trailers, head};
 use crate::{BodyFraming, Header, Method, Refusal, Status, Version};
-
-/// Limits of the reader.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ResponseLimits {
-    /// Longest status line in bytes. Default 8,192.
-    pub status_line_bytes: usize,
-    /// Most bytes of all header lines together. Default 65,536.
-    pub header_bytes: usize,
-    /// Most header fields; never more than [`Limits::MAX_HEADER_COUNT`]. Default 100.
-    pub header_count: usize,
-    /// Largest body in bytes. Default unlimited.
-    pub body_bytes: u64,
-    /// Most bytes of the trailer section. Default 8,192.
-    pub trailer_bytes: usize,
-    /// Most bytes of all chunk extensions of a body together. Default 4,096.
-    pub chunk_extension_bytes: u32,
-    /// Most interim answers to one request. Default 16.
-    pub interim_count: u8,
-}
-
-impl Default for ResponseLimits {
-    fn default() -> Self {
-        ResponseLimits {
-            status_line_bytes: 8_192,
-            header_bytes: 65_536,
-            header_count: 100,
-            body_bytes: u64::MAX,
-            trailer_bytes: 8_192,
-            chunk_extension_bytes: 4_096,
-            interim_count: 16,
-        }
-    }
-}
-
-/// Why an answer cannot be read. The connection is of no more use.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ResponseError {
-    /// The status line is not `HTTP/1.x NNN …`.
-    StatusLine,
-    /// What requests are refused for as well: lines, fields, framing, chunks.
-    Message(Refusal),
-    /// Bytes where no answer is due.
-    Unasked,
-    /// More interim answers than the limit.
-    TooManyInterim,
-    /// `101` without an Upgrade that was asked for: this reader follows no other protocol.
-    Switched,
-    /// The connection ended inside an answer.
-    End,
-}
-
-impl fmt::Display for ResponseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ResponseError::StatusLine => f.write_str("the status line is not HTTP/1.1 SP three digits SP reason"),
-            ResponseError::Message(refusal) => refusal.fmt(f),
-            ResponseError::Unasked => f.write_str("bytes arrived where no answer is due"),
-            ResponseError::TooManyInterim => f.write_str("too many interim answers"),
-            ResponseError::Switched => f.write_str("the protocol was switched unasked"),
-            ResponseError::End => f.write_str("the connection ended inside an answer"),
-        }
-    }
-}
-
-impl core::error::Error for ResponseError {}
-
-/// The head of an answer.
-#[derive(Clone, Copy, Debug)]
-pub struct ResponseHead<'b> {
-    /// The status.
-    pub status: Status,
-    /// The version that the message is handled as.
-    pub version: Version,
-    /// Every header field, in the order of arrival.
-    pub headers: &'b [Header<'b>],
-    /// The length of the body in bytes: `Some(0)` when there is none, `None` when only its end will tell.
-    pub body_length: Option<u64>,
-    /// Whether the connection persists after this answer.
-    pub keep_alive: bool,
-}
-
-/// What received bytes meant.
-#[derive(Debug)]
-pub enum ResponseEvent<'b> {
-    /// Nothing yet.
-    NeedMore,
-    /// 1xx: the final answer is still to come (RFC 9110 §15.2).
-    Interim(ResponseHead<'b>),
-    /// A final answer's head. `End` follows, after `Body` events if there are any.
-    Response(ResponseHead<'b>),
-    /// The next bytes of the body, in place.
-    Body(&'b [u8]),
-    /// The answer is complete.
-    End {
-        /// The trailer fields of a chunked body.
-        trailers: Trailers<'b>,
-    },
-    /// The connection is of no more use.
-    Failed(ResponseError),
-}
-
-/// What the bytes meant, and how many of them are done with.
-#[derive(Debug)]
-pub struct ResponseStep<'b> {
-    /// Bytes at the start of the input that need not be shown again.
-    pub consumed: usize,
-    /// What they were.
-    pub event: ResponseEvent<'b>,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -205,7 +98,10 @@ impl ResponseReader {
         match self.core.phase {
             Phase::Head => self.read_head(limits, slots, data),
             Phase::Body => self.read_body(limits, data),
-            Phase::Closed => ResponseStep { consumed: data.len(), event: ResponseEvent::NeedMore },
+            Phase::Closed => ResponseStep {
+                consumed: data.len(),
+                event: ResponseEvent::NeedMore,
+            },
         }
     }
 
@@ -236,19 +132,29 @@ impl ResponseReader {
     ) -> ResponseStep<'b> {
         let HeaderSlots { in_place, gathered } = slots;
         if data.is_empty() {
-            return ResponseStep { consumed: 0, event: ResponseEvent::NeedMore };
+            return ResponseStep {
+                consumed: 0,
+                event: ResponseEvent::NeedMore,
+            };
         }
         if self.core.outstanding == 0 {
             return self.core.failed(data, ResponseError::Unasked);
         }
-        if self.gather.as_ref().is_some_and(|gather| gather.is_complete()) {
+        if self
+            .gather
+            .as_ref()
+            .is_some_and(|gather| gather.is_complete())
+        {
             self.gather = None; // an interim answer's head, or the trailers of the answer before
         }
         if self.gather.is_none()
             && let Some(parsed) = parse(limits, in_place, data)
             && let Ok(event) = self.core.begin_response(limits, &parsed)
         {
-            return ResponseStep { consumed: parsed.raw_len, event };
+            return ResponseStep {
+                consumed: parsed.raw_len,
+                event,
+            };
         }
         self.gather_head(limits, gathered, data)
     }
@@ -270,9 +176,18 @@ impl ResponseReader {
         let gather = self.gather.get_or_insert_default();
         let (consumed, progress) = gather.feed(&rules, data);
         match progress {
-            Progress::More => return ResponseStep { consumed, event: ResponseEvent::NeedMore },
-            Progress::Refused(Refusal::RequestLineTooLong) => return self.core.failed(data, ResponseError::StatusLine),
-            Progress::Refused(refusal) => return self.core.failed(data, ResponseError::Message(refusal)),
+            Progress::More => {
+                return ResponseStep {
+                    consumed,
+                    event: ResponseEvent::NeedMore,
+                };
+            }
+            Progress::Refused(Refusal::RequestLineTooLong | Refusal::BadVersion) => {
+                return self.core.failed(data, ResponseError::StatusLine);
+            }
+            Progress::Refused(refusal) => {
+                return self.core.failed(data, ResponseError::Message(refusal));
+            }
             Progress::Complete => {}
         }
         // The field lines were checked, so what does not parse is the status line.
@@ -300,8 +215,13 @@ impl ResponseReader {
             Piece::Data(length) => ResponseEvent::Body(&data[consumed - length..consumed]),
             Piece::End => {
                 core.answer_complete();
-                let section = self.gather.as_ref().map_or(&[][..], |gather| gather.bytes());
-                ResponseEvent::End { trailers: Trailers::new(section) }
+                let section = self
+                    .gather
+                    .as_ref()
+                    .map_or(&[][..], |gather| gather.bytes());
+                ResponseEvent::End {
+                    trailers: Trailers::new(section),
+                }
             }
             Piece::Refused(refusal) => return core.failed(data, ResponseError::Message(refusal)),
         };
@@ -337,11 +257,22 @@ fn parse<'b>(
     };
     let headers: &'b [Header<'b>] = response.headers;
     let first_line = head::check_line_ends(data, raw_len, headers)?;
-    if first_line > limits.status_line_bytes.saturating_add(2) || raw_len - first_line > limits.header_bytes {
+    if first_line > limits.status_line_bytes.saturating_add(2)
+        || raw_len - first_line > limits.header_bytes
+    {
         return None;
     }
-    let version = if response.version? == 0 { Version::Http10 } else { Version::Http11 };
-    Some(Parsed { version, code: response.code?, headers, raw_len })
+    let version = if response.version? == 0 {
+        Version::Http10
+    } else {
+        Version::Http11
+    };
+    Some(Parsed {
+        version,
+        code: response.code?,
+        headers,
+        raw_len,
+    })
 }
 
 impl Core {
@@ -359,9 +290,13 @@ impl Core {
             match name.len() {
                 10 if name.eq_ignore_ascii_case("connection") => connection.read(header.value),
                 14 if name.eq_ignore_ascii_case("content-length") => {
-                    framing.content_length(header.value).map_err(ResponseError::Message)?;
+                    framing
+                        .content_length(header.value)
+                        .map_err(ResponseError::Message)?;
                 }
-                17 if name.eq_ignore_ascii_case("transfer-encoding") => framing.transfer_encoding(header.value),
+                17 if name.eq_ignore_ascii_case("transfer-encoding") => {
+                    framing.transfer_encoding(header.value)
+                }
                 _ => {}
             }
         }
@@ -378,7 +313,9 @@ impl Core {
             return Ok(ResponseEvent::Interim(response(Some(0), true)));
         }
         // RFC 9112 §6.3, in its order: bodiless answers, transfer coding, length, else until the end.
-        let (length, chunked) = framing.resolve(parsed.version).map_err(ResponseError::Message)?;
+        let (length, chunked) = framing
+            .resolve(parsed.version)
+            .map_err(ResponseError::Message)?;
         let (body, body_length) = match (length, chunked) {
             _ if status.is_bodiless() || self.head_requests & 1 == 1 => (BodyReader::DONE, Some(0)),
             (_, true) => (BodyReader::new(BodyFraming::Chunked), None),
@@ -391,16 +328,27 @@ impl Core {
         self.keep_alive = keep_alive && !body.is_until_close();
         self.body = body;
         self.phase = Phase::Body;
-        Ok(ResponseEvent::Response(response(body_length, self.keep_alive)))
+        Ok(ResponseEvent::Response(response(
+            body_length,
+            self.keep_alive,
+        )))
     }
 
     #[cold]
-    fn count_interim(&mut self, limits: &ResponseLimits, status: Status) -> Result<(), ResponseError> {
+    fn count_interim(
+        &mut self,
+        limits: &ResponseLimits,
+        status: Status,
+    ) -> Result<(), ResponseError> {
         if status == Status::SWITCHING_PROTOCOLS {
             return Err(ResponseError::Switched);
         }
         self.interims = self.interims.saturating_add(1);
-        if self.interims > limits.interim_count { Err(ResponseError::TooManyInterim) } else { Ok(()) }
+        if self.interims > limits.interim_count {
+            Err(ResponseError::TooManyInterim)
+        } else {
+            Ok(())
+        }
     }
 
     #[inline]
@@ -408,14 +356,21 @@ impl Core {
         self.outstanding = self.outstanding.saturating_sub(1);
         self.head_requests >>= 1;
         self.interims = 0;
-        self.phase = if self.keep_alive { Phase::Head } else { Phase::Closed };
+        self.phase = if self.keep_alive {
+            Phase::Head
+        } else {
+            Phase::Closed
+        };
     }
 
     #[cold]
     fn failed<'b>(&mut self, data: &[u8], error: ResponseError) -> ResponseStep<'b> {
         self.phase = Phase::Closed;
         self.keep_alive = false;
-        ResponseStep { consumed: data.len(), event: ResponseEvent::Failed(error) }
+        ResponseStep {
+            consumed: data.len(),
+            event: ResponseEvent::Failed(error),
+        }
     }
 }
 

@@ -30,8 +30,13 @@ impl Framing {
             return Err(Refusal::ContentLengthRepeated);
         }
         self.length = Some(decimal(value).ok_or_else(|| {
-            let repeated = value.contains(&b',') && grammar::list(value).all(|member| decimal(member).is_some());
-            if repeated { Refusal::ContentLengthRepeated } else { Refusal::ContentLengthInvalid }
+            let repeated = value.contains(&b',')
+                && grammar::list(value).all(|member| decimal(member).is_some());
+            if repeated {
+                Refusal::ContentLengthRepeated
+            } else {
+                Refusal::ContentLengthInvalid
+            }
         })?);
         Ok(())
     }
@@ -123,6 +128,7 @@ pub(super) fn read<'b>(
     authority: Option<&'b str>,
 ) -> Result<Meaning<'b>, Refusal> {
     let mut host: Option<&'b [u8]> = None;
+    let mut host_repeated = false;
     let mut framing = Framing::default();
     let mut connection = Connection::default();
     let mut upgrade = None;
@@ -132,27 +138,34 @@ pub(super) fn read<'b>(
     for header in headers {
         let name = header.name;
         match name.len() {
+            // RFC 9112 §3.2: more than one Host is 400.
             4 if name.eq_ignore_ascii_case("host") => {
-                // RFC 9112 §3.2: more than one Host is 400.
-                if host.replace(header.value).is_some() {
-                    return Err(Refusal::HostRepeated);
-                }
+                host_repeated |= host.replace(header.value).is_some()
             }
             6 if name.eq_ignore_ascii_case("expect") => {
                 expected = true;
                 // RFC 9110 §10.1.1: the only expectation there is.
-                if !grammar::list(header.value).all(|member| member.eq_ignore_ascii_case(b"100-continue")) {
+                if !grammar::list(header.value)
+                    .all(|member| member.eq_ignore_ascii_case(b"100-continue"))
+                {
                     return Err(Refusal::ExpectUnknown);
                 }
             }
             7 if name.eq_ignore_ascii_case("upgrade") => upgrade = upgrade.or(Some(header.value)),
             10 if name.eq_ignore_ascii_case("connection") => connection.read(header.value),
-            14 if name.eq_ignore_ascii_case("content-length") => framing.content_length(header.value)?,
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => framing.transfer_encoding(header.value),
+            14 if name.eq_ignore_ascii_case("content-length") => {
+                framing.content_length(header.value)?
+            }
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => {
+                framing.transfer_encoding(header.value)
+            }
             _ => {}
         }
     }
 
+    if host_repeated {
+        return Err(Refusal::HostRepeated);
+    }
     let framing = match framing.resolve(version)? {
         (_, true) => BodyFraming::Chunked,
         (Some(length), false) => BodyFraming::Length(length),

@@ -86,12 +86,22 @@ impl Gather {
     fn check_room(&self, rules: &Rules, take: usize, line_ends: bool) -> Result<(), Refusal> {
         let total = self.bytes.len().saturating_add(take);
         let (limit, refusal) = if self.in_first_line(rules) {
-            (rules.first_line_bytes.saturating_add(2), Refusal::RequestLineTooLong)
+            (
+                rules.first_line_bytes.saturating_add(2),
+                Refusal::RequestLineTooLong,
+            )
         } else {
-            (rules.field_bytes.saturating_add(self.first_line), rules.too_many_bytes)
+            (
+                rules.field_bytes.saturating_add(self.first_line),
+                rules.too_many_bytes,
+            )
         };
         // A line that has filled its limit without an end can only be too long.
-        if total > limit || (total == limit && !line_ends) { Err(refusal) } else { Ok(()) }
+        if total > limit || (total == limit && !line_ends) {
+            Err(refusal)
+        } else {
+            Ok(())
+        }
     }
 
     /// The line that began at `self.line` has its LF. True when it was the empty one that ends the section.
@@ -101,13 +111,20 @@ impl Gather {
         let line = self.bytes.get_mut(from..).unwrap_or_default();
         // RFC 9112 §2.2 lets a recipient take LF alone for a line's end; where another in the path does not, a message
         // can be hidden, so it is refused. The same section forbids CR elsewhere.
-        let [line @ .., b'\r', b'\n'] = line else { return Err(Refusal::BareLf) };
+        let [line @ .., b'\r', b'\n'] = line else {
+            return Err(Refusal::BareLf);
+        };
         if line.contains(&b'\r') {
             return Err(Refusal::BareCr);
         }
         if in_first_line {
-            if rules.first_line == FirstLine::Request {
-                check_request_line(line)?;
+            match rules.first_line {
+                FirstLine::Request => check_request_line(line)?,
+                // The rest of it is httparse's to check.
+                FirstLine::Status if !line.starts_with(b"HTTP/1.") => {
+                    return Err(Refusal::BadVersion);
+                }
+                FirstLine::Status | FirstLine::Field => {}
             }
             self.first_line = self.bytes.len();
             return Ok(false);
@@ -143,7 +160,9 @@ fn check_request_line(line: &mut [u8]) -> Result<(), Refusal> {
             return Err(Refusal::BadMethod);
         }
         let text = core::str::from_utf8(target).map_err(|_| Refusal::BadTarget)?;
-        let Some(version) = parts.next() else { return Err(without_version(target)) };
+        let Some(version) = parts.next() else {
+            return Err(without_version(target));
+        };
         check_version(version)?;
         target::parse(Method::from_bytes(method), text)?;
         line.len() - version.len()
@@ -155,7 +174,11 @@ fn check_request_line(line: &mut [u8]) -> Result<(), Refusal> {
 }
 
 fn without_version(target: &[u8]) -> Refusal {
-    if target.starts_with(b"/") { Refusal::Http09 } else { Refusal::BadRequestLine }
+    if target.starts_with(b"/") {
+        Refusal::Http09
+    } else {
+        Refusal::BadRequestLine
+    }
 }
 
 /// RFC 9112 §2.3: `HTTP/` DIGIT `.` DIGIT, in capitals.
@@ -163,11 +186,17 @@ fn check_version(version: &[u8]) -> Result<(), Refusal> {
     match version {
         [] => Err(Refusal::BadRequestLine),
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => Ok(()),
-        [b'H', b'T', b'T', b'P', b'/', b'0' | b'2'..=b'9', rest @ ..]
-            if matches!(rest, [] | [b'.', b'0'..=b'9']) =>
-        {
-            Err(Refusal::VersionNotSupported)
-        }
+        [b'H', b'T', b'T', b'P', b'/', b'0' | b'2'..=b'9']
+        | [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'0' | b'2'..=b'9',
+            b'.',
+            b'0'..=b'9',
+        ] => Err(Refusal::VersionNotSupported),
         _ if version.contains(&b' ') => Err(Refusal::BadRequestLine),
         _ => Err(Refusal::BadVersion),
     }
@@ -180,11 +209,17 @@ pub(super) fn check_field_line(line: &[u8]) -> Result<(), Refusal> {
         Some(b':') => return Err(Refusal::HeaderNameEmpty),
         _ => {}
     }
-    let Some(colon) = line.iter().position(|&byte| byte == b':') else { return Err(Refusal::HeaderNoColon) };
+    let Some(colon) = line.iter().position(|&byte| byte == b':') else {
+        return Err(Refusal::HeaderNoColon);
+    };
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     if !grammar::is_token(name) {
         let only_space = grammar::is_token(grammar::trim(name));
-        return Err(if only_space { Refusal::HeaderNameSpace } else { Refusal::HeaderNameInvalid });
+        return Err(if only_space {
+            Refusal::HeaderNameSpace
+        } else {
+            Refusal::HeaderNameInvalid
+        });
     }
     if !grammar::is_field_value(value) {
         return Err(Refusal::HeaderValueInvalid);

@@ -15,8 +15,8 @@ mod deadlines;
 pub mod encode;
 mod fields;
 mod head;
-mod lines;
 mod limits;
+mod lines;
 pub mod server;
 mod target;
 

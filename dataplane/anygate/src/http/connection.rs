@@ -1,6 +1,6 @@
 //! One HTTP connection: the protocol machine and what the service is doing for it.
 
-use super::echo::EchoInProgress;
+use super::respond::EchoInProgress;
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use netstack::Instant;

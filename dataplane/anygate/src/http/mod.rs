@@ -10,7 +10,6 @@
 
 mod connection;
 mod counters;
-mod echo;
 mod respond;
 
 pub use counters::{HttpCounter, HttpCounters, HttpCounts};
@@ -23,12 +22,10 @@ use netstack::tcp::{ConnId, Ready, RecvChunk, SendError, TcpEvent};
 use netstack::wheel::TimerWheel;
 use netstack::{Instant, Stack};
 use crate::snapshot::Snapshot;
-use echo::EchoInProgress;
 use proto::Refusal;
 use proto::h1::encode::CONTINUE;
 use proto::h1::{self, After, EndOfInput, Event, HeaderSlots, Timeout};
-use respond::{Answer, Decision, Responder};
-use std::sync::Arc;
+use respond::{Decision, EchoInProgress, Responder};
 use std::time::Duration;
 
 /// Granularity of HTTP's deadlines.
@@ -83,11 +80,12 @@ fn stack_time(at: proto::Instant) -> Instant {
 impl HttpService {
     /// A service without connections.
     pub fn new(current: Current, now: Instant, unix_seconds: u64) -> HttpService {
+        let snapshot = current.reader();
         HttpService {
             conns: Slab::default(),
             wheel: TimerWheel::new(now, TICK),
-            snapshot: current.reader(),
-            responder: Responder::new(unix_seconds),
+            responder: Responder::new(snapshot.snapshot(), unix_seconds),
+            snapshot,
             counters: HttpCounters::default(),
             drain_from: None,
         }
@@ -118,11 +116,13 @@ impl HttpService {
         self.responder.set_date(unix_seconds);
     }
 
-    /// Looks for a newer snapshot; requests that have begun keep theirs.
-    pub fn pick_up_snapshot(&mut self) {
-        if self.snapshot.refresh() {
-            self.responder.forget_answers();
+    /// Looks for a newer snapshot; requests that have begun keep theirs. True when there was one.
+    pub fn pick_up_snapshot(&mut self) -> bool {
+        let newer = self.snapshot.refresh();
+        if newer {
+            self.responder.follow(self.snapshot.snapshot());
         }
+        newer
     }
 
     /// From now on connections end with their present answers; idle ones end at once.
@@ -263,15 +263,11 @@ impl HttpService {
             Event::NeedMore => Next::Continue,
             Event::Request(head) => {
                 self.counters.events.bump(HttpCounter::Requests);
-                let has_body = head.framing.has_body();
+                let keep = head.keep_alive && self.drain_from.is_none();
                 let peer = stack.remote(http.conn);
-                match self.responder.decide(snapshot, &head, peer) {
-                    Decision::Answer(answer) => self.answer(now, stack, slot, &answer),
-                    Decision::Echo(echo) if has_body => self.begin_echo(stack, slot, echo),
-                    Decision::Echo(echo) => {
-                        let snapshot = snapshot.clone();
-                        self.finish_echo(now, stack, slot, echo, &snapshot)
-                    }
+                match self.responder.decide(snapshot, &head, peer, keep, &mut self.counters.events) {
+                    Decision::Answer(bytes) => self.send(now, stack, slot, bytes, keep),
+                    Decision::AwaitBody(echo) => self.await_body(stack, slot, echo),
                 }
             }
             Event::Body(part) => {
@@ -282,7 +278,7 @@ impl HttpService {
                 Next::Continue
             }
             Event::End { .. } => match http.pending.as_mut().and_then(|pending| pending.echo.take()) {
-                Some((echo, begun_with)) => self.finish_echo(now, stack, slot, echo, &begun_with),
+                Some((echo, begun_with)) => self.finish(now, stack, slot, echo, &begun_with),
                 None => Next::Continue,
             },
             Event::Refuse(refusal) => {
@@ -299,7 +295,7 @@ impl HttpService {
     }
 
     /// Waits for the body of a request that is to be echoed.
-    fn begin_echo(&mut self, stack: &mut Stack, slot: u32, echo: EchoInProgress) -> Next {
+    fn await_body(&mut self, stack: &mut Stack, slot: u32, echo: EchoInProgress) -> Next {
         let snapshot = self.snapshot.snapshot().clone();
         let Some(http) = self.conns.at_mut(slot) else { return Next::Stop };
         http.pending_mut().echo = Some((echo, snapshot));
@@ -312,31 +308,23 @@ impl HttpService {
         Next::Continue
     }
 
-    fn finish_echo(
+    /// Answers an echo whose request is complete, by the snapshot that it began with.
+    fn finish(
         &mut self,
         now: Instant,
         stack: &mut Stack,
         slot: u32,
         echo: EchoInProgress,
-        begun_with: &Arc<Snapshot>,
+        begun_with: &Snapshot,
     ) -> Next {
         let Some(http) = self.conns.at_mut(slot) else { return Next::Stop };
         let keep = self.drain_from.is_none() && http.machine.persistent(&begun_with.limits);
-        let bytes = self.responder.echo(echo, begun_with, keep, &mut self.counters.events);
+        let bytes = self.responder.finish(echo, keep, &mut self.counters.events);
         let next = self.send(now, stack, slot, bytes, keep);
         if let Some(http) = self.conns.at_mut(slot) {
             http.settle();
         }
         next
-    }
-
-    /// Builds and queues an immediate answer.
-    fn answer(&mut self, now: Instant, stack: &mut Stack, slot: u32, answer: &Answer) -> Next {
-        let Some(http) = self.conns.at_mut(slot) else { return Next::Stop };
-        let snapshot = self.snapshot.snapshot();
-        let keep = self.drain_from.is_none() && http.machine.persistent(&snapshot.limits);
-        let bytes = self.responder.build(answer, snapshot, keep, &mut self.counters.events);
-        self.send(now, stack, slot, bytes, keep)
     }
 
     /// Queues a complete answer; `keep`: the connection persists.
@@ -386,7 +374,7 @@ impl HttpService {
         self.counters.refusals.bump(refusal);
         let Some(http) = self.conns.at_mut(slot) else { return };
         http.pending = None;
-        let bytes = self.responder.refusal(self.snapshot.snapshot(), refusal, &mut self.counters.events);
+        let bytes = self.responder.refusal(refusal, &mut self.counters.events);
         // A connection on which nothing can be sent any more is closed all the same.
         let _ = stack.send(http.conn, bytes);
         self.close(now, stack, slot);

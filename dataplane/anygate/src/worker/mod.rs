@@ -20,7 +20,8 @@ use crate::http::HttpService;
 use crate::snapshot::Current;
 use config::ListenAddress;
 use crossbeam_channel::Receiver;
-use netstack::{Frame, Instant, ListenConfig, ListenerId, Stack};
+use netstack::tcp::{ListenConfig, ListenerId};
+use netstack::{Frame, Instant, Stack};
 use port::Port;
 use rustix::fd::BorrowedFd;
 use std::collections::VecDeque;
@@ -186,7 +187,9 @@ impl<P: Port> Worker<P> {
             self.stack.handle_frame(now, frame);
         }
         self.stack.handle_timeout(now);
-        self.http.pick_up_snapshot();
+        if self.http.pick_up_snapshot() {
+            self.handle.set_seen_generation(self.http.generation());
+        }
         self.http.handle_timeouts(now, &mut self.stack);
         let mut worked = received > 0;
         while let Some(event) = self.stack.poll_event() {
@@ -279,7 +282,7 @@ impl<P: Port> Worker<P> {
 
     fn is_drained(&self, now: Instant) -> bool {
         let Some(until) = self.drain_until else { return false };
-        now >= until || (self.http.is_empty() && self.stack.unfinished_connections() == 0 && self.tx.is_empty())
+        now >= until || (self.http.is_empty() && self.stack.connection_count() == 0 && self.tx.is_empty())
     }
 
     /// Ends what is left when the drain's deadline has passed, and says goodbye to the peers.

@@ -5,10 +5,11 @@ use crate::http::HttpCounters;
 use crate::wake::Bell;
 use config::ListenAddress;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use netstack::counters::{IpCounters, TcpCounters};
+use netstack::counters::IpCounters;
+use netstack::tcp::TcpCounters;
 use port::{PortCounters, PortInfo};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -107,6 +108,7 @@ struct Shared {
     info: PortInfo,
     figures: Mutex<WorkerFigures>,
     phase: AtomicU8,
+    generation: AtomicU64,
     mail: Sender<Command>,
     has_mail: AtomicBool,
     bell: Bell,
@@ -122,6 +124,7 @@ impl WorkerHandle {
             info,
             figures: Mutex::default(),
             phase: AtomicU8::new(Phase::Running as u8),
+            generation: AtomicU64::new(0),
             mail,
             has_mail: AtomicBool::new(false),
             bell: Bell::new()?,
@@ -156,6 +159,15 @@ impl WorkerHandle {
             1 => Phase::Draining,
             _ => Phase::Stopped,
         }
+    }
+
+    /// Generation of the snapshot that its new requests see.
+    pub fn seen_generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_seen_generation(&self, generation: u64) {
+        self.0.generation.store(generation, Ordering::Release);
     }
 
     /// Sends a command; false when the mailbox is full or the worker has ended.

@@ -5,7 +5,12 @@ use std::time::Duration;
 use config::{Config, Diagnostics, Format, Loaded, PortConfig, Queues, Workers};
 
 fn with(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Diagnostics> {
-    Config::parse("site.yaml", text, Format::Yaml, variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())))
+    Config::parse(
+        "site.yaml",
+        text,
+        Format::Yaml,
+        variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())),
+    )
 }
 
 #[test]
@@ -40,9 +45,13 @@ fn routes_can_come_from_the_environment() {
 
 #[test]
 fn errors_name_the_variable() {
-    let shown = |variables: &[(&str, &str)]| with("ports: []\nserver: { workers: 2 }", variables).unwrap_err().to_string();
+    let shown =
+        |variables: &[(&str, &str)]| with("ports: []\nserver: { workers: 2 }", variables).unwrap_err().to_string();
     let value = shown(&[("ANYGATE_SERVER__TIMEOUTS__IDLE", "soon")]);
-    assert!(value.contains("--> environment variable ANYGATE_SERVER__TIMEOUTS__IDLE:1:1") && value.contains("1 | soon"), "{value}");
+    assert!(
+        value.contains("--> environment variable ANYGATE_SERVER__TIMEOUTS__IDLE:1:1") && value.contains("1 | soon"),
+        "{value}"
+    );
     let key = shown(&[("ANYGATE_SERVER__LISEN", ":80")]);
     assert!(key.contains("ANYGATE_SERVER__LISEN:1:17") && key.contains("did you mean `listen`?"), "{key}");
     let section = shown(&[("ANYGATE_SERVR__LISTEN", ":80")]);

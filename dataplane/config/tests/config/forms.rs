@@ -29,7 +29,8 @@ const MEANING: [(&str, &str); 6] = [
 fn holds(text: &str, format: Format) {
     let config = good(text, format);
     let found: Vec<(String, String)> = config.routes.routes.iter().map(pair).collect();
-    let expected: Vec<(String, String)> = MEANING.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let expected: Vec<(String, String)> =
+        MEANING.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
     assert_eq!(found, expected, "in {format:?}\n{text}");
     // Every character points at itself, but for escapes, which are where their backslash is.
     for route in &config.routes.routes {
@@ -39,8 +40,16 @@ fn holds(text: &str, format: Format) {
         };
         for part in texts {
             let pointed = source_of(part, text);
-            let same = part.text.chars().zip(pointed.chars()).all(|(own, there)| own == there || (there == '\\' && own == '"'));
-            assert!(same && part.text.chars().count() == pointed.chars().count(), "{:?} points at {pointed:?} in\n{text}", part.text);
+            let same = part
+                .text
+                .chars()
+                .zip(pointed.chars())
+                .all(|(own, there)| own == there || (there == '\\' && own == '"'));
+            assert!(
+                same && part.text.chars().count() == pointed.chars().count(),
+                "{:?} points at {pointed:?} in\n{text}",
+                part.text
+            );
         }
     }
 }
@@ -60,12 +69,20 @@ fn json_string(text: &str) -> String {
 #[test]
 fn yaml_mapping_unquoted() {
     holds(&format!("routes:\n{}", indented("  ", as_is)), Format::Yaml);
-    holds(&format!("server: {{}}\n\"routes\":   # all of them\n\n  # the app\n{}\n# end\nports: []\n", indented("      ", as_is)), Format::Yaml);
+    holds(
+        &format!(
+            "server: {{}}\n\"routes\":   # all of them\n\n  # the app\n{}\n# end\nports: []\n",
+            indented("      ", as_is)
+        ),
+        Format::Yaml,
+    );
 }
 
 #[test]
 fn yaml_mapping_quoted() {
-    let quoted = |quote: fn(&str) -> String| MEANING.iter().map(|(key, value)| format!("  {}: {}\n", quote(key), quote(value))).collect::<String>();
+    let quoted = |quote: fn(&str) -> String| {
+        MEANING.iter().map(|(key, value)| format!("  {}: {}\n", quote(key), quote(value))).collect::<String>()
+    };
     holds(&format!("routes:\n{}", quoted(json_string)), Format::Yaml);
     holds(&format!("routes:\n{}", quoted(|text| format!("'{text}'"))), Format::Yaml);
 }
@@ -85,7 +102,11 @@ fn yaml_lists() {
     holds(&format!("routes:\n{}", indented("  -   ", |line| format!("'{line}'"))), Format::Yaml);
     holds(&format!("routes:\n{}", indented("  - ", json_string)), Format::Yaml);
     holds(&format!("routes:\n  - |\n{}", indented("    ", as_is)), Format::Yaml);
-    let flow = MEANING.iter().map(|(key, value)| format!("{}: {}", json_string(key), json_string(value))).collect::<Vec<_>>().join(", ");
+    let flow = MEANING
+        .iter()
+        .map(|(key, value)| format!("{}: {}", json_string(key), json_string(value)))
+        .collect::<Vec<_>>()
+        .join(", ");
     holds(&format!("routes: {{ {flow} }}"), Format::Yaml);
     holds(&format!("routes:\n  {{ {flow} }}"), Format::Yaml);
     let flow = OATH.lines().filter(|line| !line.is_empty()).map(json_string).collect::<Vec<_>>().join(",\n    ");
@@ -94,18 +115,29 @@ fn yaml_lists() {
 
 #[test]
 fn json_forms() {
-    let members = MEANING.iter().map(|(key, value)| format!("{}:\t{}", json_string(key), json_string(value))).collect::<Vec<_>>().join(",\n  ");
+    let members = MEANING
+        .iter()
+        .map(|(key, value)| format!("{}:\t{}", json_string(key), json_string(value)))
+        .collect::<Vec<_>>()
+        .join(",\n  ");
     holds(&format!("{{\"routes\": {{\n  {members} }} }}"), Format::Json);
     let items = OATH.lines().filter(|line| !line.is_empty()).map(json_string).collect::<Vec<_>>().join(", ");
     holds(&format!("{{\"routes\": [{items}]}}"), Format::Json);
     holds(&format!("{{\"routes\": {}}}", json_string(OATH)), Format::Json);
-    let objects = MEANING.iter().map(|(key, value)| format!("{{{}: {}}}", json_string(key), json_string(value))).collect::<Vec<_>>().join(", ");
+    let objects = MEANING
+        .iter()
+        .map(|(key, value)| format!("{{{}: {}}}", json_string(key), json_string(value)))
+        .collect::<Vec<_>>()
+        .join(", ");
     holds(&format!("{{\"routes\": [{objects}]}}"), Format::Json);
 }
 
 #[test]
 fn toml_forms() {
-    let table = MEANING.iter().map(|(key, value)| format!("{} = {}\n", json_string(key), json_string(value))).collect::<String>();
+    let table = MEANING
+        .iter()
+        .map(|(key, value)| format!("{} = {}\n", json_string(key), json_string(value)))
+        .collect::<String>();
     holds(&format!("[server]\nlisten = ':80'\n\n[routes]\n{table}"), Format::Toml);
     let table = MEANING.iter().map(|(key, value)| format!("'{key}' = '{value}'\n")).collect::<String>();
     holds(&format!("[routes]\n{table}"), Format::Toml);
@@ -140,7 +172,10 @@ fn routes_files() {
     }
     fs::write(folder.join("missing.yaml"), "routes: [other.routes, \"GET /: OK\"]\n").unwrap();
     let wrong = Config::load(&folder.join("missing.yaml"), std::iter::empty()).unwrap_err().to_string();
-    assert!(wrong.contains("missing.yaml:1:10") && wrong.contains("other.routes` cannot be used: cannot open it"), "{wrong}");
+    assert!(
+        wrong.contains("missing.yaml:1:10") && wrong.contains("other.routes` cannot be used: cannot open it"),
+        "{wrong}"
+    );
     fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -163,12 +198,31 @@ fn duplicates_reach_the_router() {
 
 #[test]
 fn lines_that_mean_something_else_to_yaml() {
-    for action in ["@admin", "!deny", "%x", "`cmd`", "*", "&x", "[1, 2]", "{\"msg\": \"a: b # c\"}", "OK {\"a\": [1, \"}\"]}", "? what", "- x", "it's # 5"] {
+    for action in [
+        "@admin",
+        "!deny",
+        "%x",
+        "`cmd`",
+        "*",
+        "&x",
+        "[1, 2]",
+        "{\"msg\": \"a: b # c\"}",
+        "OK {\"a\": [1, \"}\"]}",
+        "? what",
+        "- x",
+        "it's # 5",
+    ] {
         let text = format!("routes:\n  /x: {action}\n");
         let expected = if action == "it's # 5" { "it's" } else { action };
-        assert_eq!(good(&text, Format::Yaml).routes.routes.iter().map(pair).collect::<Vec<_>>(), [("/x".to_owned(), expected.to_owned())]);
+        assert_eq!(
+            good(&text, Format::Yaml).routes.routes.iter().map(pair).collect::<Vec<_>>(),
+            [("/x".to_owned(), expected.to_owned())]
+        );
         let text = format!("routes:\n  - GET /x: {action}   # why\nserver: {{}}\n");
-        assert_eq!(good(&text, Format::Yaml).routes.routes.iter().map(pair).collect::<Vec<_>>(), [("GET /x".to_owned(), expected.to_owned())]);
+        assert_eq!(
+            good(&text, Format::Yaml).routes.routes.iter().map(pair).collect::<Vec<_>>(),
+            [("GET /x".to_owned(), expected.to_owned())]
+        );
     }
 }
 
@@ -176,7 +230,13 @@ fn lines_that_mean_something_else_to_yaml() {
 fn values_over_several_lines() {
     let text = "routes:\n  GET /a: |\n    OK {\n      \"a\": 1\n    }\n  GET /b:\n    FORBIDDEN *\n  GET /c: OK {\n    \"x\": 1\n  }\n  /d: OK {\n  /e: *\n";
     let found: Vec<(String, String)> = good(text, Format::Yaml).routes.routes.iter().map(pair).collect();
-    let expected = [("GET /a", "OK {\n\"a\": 1\n}"), ("GET /b", "FORBIDDEN *"), ("GET /c", "OK { \"x\": 1 }"), ("/d", "OK {"), ("/e", "*")];
+    let expected = [
+        ("GET /a", "OK {\n\"a\": 1\n}"),
+        ("GET /b", "FORBIDDEN *"),
+        ("GET /c", "OK { \"x\": 1 }"),
+        ("/d", "OK {"),
+        ("/e", "*"),
+    ];
     assert!(found.iter().map(|(key, value)| (key.as_str(), value.as_str())).eq(expected), "{found:#?}");
 }
 
@@ -184,8 +244,16 @@ fn values_over_several_lines() {
 fn groups() {
     let text = "groups:\n  - hosts: [Example.org, '*.example.org']\n    prefix: /api/\n    routes:\n      GET /x: *\n      /y: FORBIDDEN *\n  - host: b.example\n    routes:\n    - /z: @\n  - routes: |\n      GET /q: OK\n";
     let config = good(text, Format::Yaml);
-    let seen: Vec<(Vec<String>, &str, usize)> = config.groups.iter().map(|group| (group.hosts.clone(), group.prefix.as_str(), group.routes.len())).collect();
-    assert_eq!(seen, [(vec!["example.org".into(), "*.example.org".into()], "/api", 2), (vec!["b.example".into()], "", 1), (vec![], "", 1)]);
+    let seen: Vec<(Vec<String>, &str, usize)> =
+        config.groups.iter().map(|group| (group.hosts.clone(), group.prefix.as_str(), group.routes.len())).collect();
+    assert_eq!(
+        seen,
+        [
+            (vec!["example.org".into(), "*.example.org".into()], "/api", 2),
+            (vec!["b.example".into()], "", 1),
+            (vec![], "", 1)
+        ]
+    );
     assert_eq!(config.route_groups().count(), 4);
     assert_eq!((config.groups[0].host_positions[1].line, config.groups[0].host_positions[1].column), (2, 26));
 }

@@ -27,7 +27,13 @@ fn alias_bombs_are_refused() {
 #[test]
 fn depth_and_number_are_bounded() {
     for depth in [40, 100_000] {
-        for (open, close, format) in [("[", "]", Format::Yaml), ("[", "]", Format::Json), ("{\"a\":", "}", Format::Json), ("a = [", "]", Format::Toml), ("- ", "", Format::Yaml)] {
+        for (open, close, format) in [
+            ("[", "]", Format::Yaml),
+            ("[", "]", Format::Json),
+            ("{\"a\":", "}", Format::Json),
+            ("a = [", "]", Format::Toml),
+            ("- ", "", Format::Yaml),
+        ] {
             let deep = open.repeat(depth) + &close.repeat(depth);
             assert!(parse(&deep, format).is_err(), "{open} {format:?}");
             assert!(parse(&format!("{}{}", "x = ", "[".repeat(depth)), Format::Toml).is_err());
@@ -67,8 +73,53 @@ fn large_files_take_no_more_than_linear_time() {
 fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(vec![
-            "routes:", "routes: |", "- routes:", "\n", "\n  ", "\n    ", "\n- ", "server:", "ports:", "groups:", ": ", "- ", "\"", "'", "{", "}", "[", "]", "#", " #", "*", "&a ", "*a",
-            "|", ">", "\\", "\t", "\r\n", ",", "=", "[[", "]]", "\"\"\"", "'''", "GET /x: OK", "/a/b/c: *", "é", "漢", "\u{0}", "\u{feff}", "---\n", "? ", "!!str ", "kind: tap", "interface: t0", "\\u", "\\ud83d",
+            "routes:",
+            "routes: |",
+            "- routes:",
+            "\n",
+            "\n  ",
+            "\n    ",
+            "\n- ",
+            "server:",
+            "ports:",
+            "groups:",
+            ": ",
+            "- ",
+            "\"",
+            "'",
+            "{",
+            "}",
+            "[",
+            "]",
+            "#",
+            " #",
+            "*",
+            "&a ",
+            "*a",
+            "|",
+            ">",
+            "\\",
+            "\t",
+            "\r\n",
+            ",",
+            "=",
+            "[[",
+            "]]",
+            "\"\"\"",
+            "'''",
+            "GET /x: OK",
+            "/a/b/c: *",
+            "é",
+            "漢",
+            "\u{0}",
+            "\u{feff}",
+            "---\n",
+            "? ",
+            "!!str ",
+            "kind: tap",
+            "interface: t0",
+            "\\u",
+            "\\ud83d",
         ])
         .prop_map(str::to_owned),
         "[ -~]{0,8}",

@@ -23,7 +23,8 @@ fn good(text: &str, format: Format) -> Config {
 
 /// A route as matcher and action, the way the route language takes a line apart: only for lines of these tests.
 fn pair(route: &RouteText) -> (String, String) {
-    let unquoted = |text: &str| text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text).to_owned();
+    let unquoted =
+        |text: &str| text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text).to_owned();
     match route {
         RouteText::Pair { key, value } => (key.text.clone(), value.text.clone()),
         RouteText::Line(line) => {
@@ -36,6 +37,7 @@ fn pair(route: &RouteText) -> (String, String) {
 /// The characters of the source that the position of each character of `text` points at.
 fn source_of(text: &Text, source: &str) -> String {
     let lines: Vec<Vec<char>> = source.split('\n').map(|line| line.chars().collect()).collect();
-    let pointed = |at: config::Position| lines[at.line as usize - 1].get(at.column as usize - 1).copied().unwrap_or('\n');
+    let pointed =
+        |at: config::Position| lines[at.line as usize - 1].get(at.column as usize - 1).copied().unwrap_or('\n');
     text.text.char_indices().map(|(byte, _)| pointed(text.position(byte))).collect()
 }

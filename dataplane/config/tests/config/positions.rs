@@ -18,7 +18,10 @@ fn markers_line_up() {
 fn related_places_are_shown() {
     let first = Text::new("GET /x: OK", Position::new("a.yaml", 3, 3), "  GET /x: OK");
     let second = Text::new("GET /x: NO", Position::new("a.yaml", 104, 3), "  GET /x: NO");
-    let shown = second.warning(0..6, "this route is never reached").related(first.at.clone(), first.source_line.clone(), 6, "this one is chosen").to_string();
+    let shown = second
+        .warning(0..6, "this route is never reached")
+        .related(first.at.clone(), first.source_line.clone(), 6, "this one is chosen")
+        .to_string();
     let expected = "warning: this route is never reached\n   --> a.yaml:104:3\n    |\n104 |   GET /x: NO\n    |   ^^^^^^\n    = note: this one is chosen\n   ::: a.yaml:3:3\n    |\n  3 |   GET /x: OK\n    |   ------";
     assert_eq!(shown, expected, "\n{shown}\n");
 }

@@ -6,6 +6,16 @@ pub const ARP: u16 = 0x0806;
 pub const IPV4: u16 = 0x0800;
 pub const IPV6: u16 = 0x86dd;
 
+/// The one's complement sum of `bytes` on top of `start` (RFC 1071), not inverted.
+pub fn sum(start: u16, bytes: &[u8]) -> u16 {
+    let words = bytes.chunks(2).map(|word| u32::from(word[0]) << 8 | word.get(1).map_or(0, |&low| u32::from(low)));
+    let mut total = words.fold(u32::from(start), |total, word| total + word);
+    while total > 0xffff {
+        total = (total & 0xffff) + (total >> 16);
+    }
+    total as u16
+}
+
 /// An Ethernet frame from 02::1 to 02::2.
 pub fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
     [&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1][..], &ethertype.to_be_bytes(), payload].concat()
@@ -37,7 +47,7 @@ pub fn ipv4(fields: V4, protocol: u8, src: Ipv4Addr, dst: Ipv4Addr, payload: &[u
     packet[12..16].copy_from_slice(&src.octets());
     packet[16..20].copy_from_slice(&dst.octets());
     packet[20..header].fill(1); // no operation
-    let sum = !port::checksum::sum(0, &packet);
+    let sum = !sum(0, &packet);
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
     packet.extend_from_slice(payload);
     packet

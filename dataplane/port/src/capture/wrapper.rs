@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use netstack::{Frame, FramePool, Instant};
 
-use super::control::{CaptureControl, Session};
+use super::control::{CaptureControl, CaptureRecord, Session};
 use crate::pcap::Direction;
 use crate::{Capabilities, Port, PortCounter, PortCounters, PortInfo};
 
@@ -19,6 +19,8 @@ pub struct Capture<P> {
     /// The generation of the control that `session` belongs to.
     generation: u32,
     session: Option<Arc<Session>>,
+    /// Copies of a burst's packets, with their positions in it, until it is known which were carried.
+    staged: Vec<(usize, CaptureRecord)>,
     counters: PortCounters,
 }
 
@@ -33,6 +35,7 @@ impl<P: Port> Capture<P> {
             number,
             generation: 0,
             session: None,
+            staged: Vec::new(),
             counters: PortCounters::default(),
         }
     }
@@ -63,11 +66,11 @@ impl<P: Port> Capture<P> {
 }
 
 impl Session {
-    /// Copies one packet; false when it is lost for want of an empty record.
-    fn keep(&self, now: Instant, direction: Direction, port: u32, packet: &[u8]) -> bool {
+    /// Copies one packet; `None` when it is lost for want of an empty record.
+    fn copy(&self, now: Instant, direction: Direction, port: u32, packet: &[u8]) -> Option<CaptureRecord> {
         let Some(mut record) = self.empty.pop() else {
             self.lost.fetch_add(1, Ordering::Relaxed);
-            return false;
+            return None;
         };
         record.unix_nanos = self.config.epoch_unix_nanos.saturating_add(now.as_nanos());
         record.direction = direction;
@@ -75,22 +78,36 @@ impl Session {
         record.original_len = packet.len() as u32;
         record.bytes.clear();
         record.bytes.extend_from_slice(&packet[..packet.len().min(self.config.snaplen)]);
-        // There is room for every record there is.
-        let _ = self.full.push(record);
-        true
+        Some(record)
     }
 
-    fn keep_all<'a>(
+    /// Copies the matching packets of a burst to `staged`, each with its position in the burst.
+    fn stage<'a>(
         &self,
-        now: Instant,
-        direction: Direction,
-        port: u32,
+        stamp: (Instant, Direction, u32),
         frames: impl Iterator<Item = &'a Frame>,
+        staged: &mut Vec<(usize, CaptureRecord)>,
         counters: &mut PortCounters,
     ) {
-        for frame in frames.filter(|frame| self.config.filter.matches(frame.data())) {
-            let kept = self.keep(now, direction, port, frame.data());
-            counters.bump(if kept { PortCounter::Captured } else { PortCounter::CaptureLost });
+        let (now, direction, port) = stamp;
+        for (position, frame) in frames.enumerate().filter(|(_, frame)| self.config.filter.matches(frame.data())) {
+            match self.copy(now, direction, port, frame.data()) {
+                Some(record) => staged.push((position, record)),
+                None => counters.bump(PortCounter::CaptureLost),
+            }
+        }
+    }
+
+    /// Passes on what was staged of the first `carried` packets; the others were not carried.
+    fn commit(&self, carried: usize, staged: &mut Vec<(usize, CaptureRecord)>, counters: &mut PortCounters) {
+        for (position, record) in staged.drain(..) {
+            // Both queues have room for every record there is.
+            if position < carried {
+                counters.bump(PortCounter::Captured);
+                let _ = self.full.push(record);
+            } else {
+                let _ = self.empty.push(record);
+            }
         }
     }
 }
@@ -114,23 +131,27 @@ impl<P: Port> Port for Capture<P> {
         if self.is_on()
             && let (Some(session), Some(frames)) = (&self.session, out.get(before..))
         {
-            session.keep_all(now, Direction::Inbound, self.number, frames.iter(), &mut self.counters);
+            let stamp = (now, Direction::Inbound, self.number);
+            session.stage(stamp, frames.iter(), &mut self.staged, &mut self.counters);
+            session.commit(frames.len(), &mut self.staged, &mut self.counters);
         }
         received
     }
 
-    /// Frames are captured before the port takes them; one that has to wait is captured when it is offered again, too,
-    /// unless it stays at the front of a full ring: only as many as were taken are kept.
+    /// The port may leave frames with the caller, and those that it takes can no longer be read: so all are copied
+    /// before, and only what was taken is kept.
     fn tx_burst(&mut self, now: Instant, frames: &mut VecDeque<Frame>) -> usize {
         if !self.is_on() {
             return self.inner.tx_burst(now, frames);
         }
-        // One by one, because a frame that was taken can no longer be read and one that was not must not be kept.
-        let (mut taken, mut single) = (0, VecDeque::with_capacity(0));
-        core::mem::swap(&mut single, frames);
-        let _ = &mut single;
-        core::mem::swap(&mut single, frames);
-        taken += self.inner.tx_burst(now, frames);
+        if let Some(session) = &self.session {
+            let stamp = (now, Direction::Outbound, self.number);
+            session.stage(stamp, frames.iter(), &mut self.staged, &mut self.counters);
+        }
+        let taken = self.inner.tx_burst(now, frames);
+        if let Some(session) = &self.session {
+            session.commit(taken, &mut self.staged, &mut self.counters);
+        }
         taken
     }
 

@@ -47,7 +47,7 @@ fn marks_only_capable_packets_and_mends_the_header_checksum() {
         let mut packet = testing::udp4(ecn, [10, 0, 0, 1], [10, 0, 0, 2], (1, 2), b"");
         assert_eq!(mark_congestion(&mut packet), marked);
         assert_eq!(packet[15], if marked { 3 } else { ecn });
-        assert_eq!(checksum::sum(0, &packet[14..34]), 0xffff);
+        assert_eq!(Sum::default().add_bytes(&packet[14..34]).fold(), 0xffff);
     }
     let mut ip = vec![0x60, 0x20, 0, 0, 0, 0, 59, 64];
     ip.extend([0xfd; 32]);

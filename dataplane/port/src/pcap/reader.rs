@@ -124,10 +124,10 @@ impl Section<'_> {
                 section.begin(at)?;
             }
             let length = section.bytes.u32(at + 4)? as usize;
-            if length < 12 || length % 4 != 0 {
+            if length < 12 || !length.is_multiple_of(4) {
                 return Err(FormatError { offset: at + 4, reason: "an impossible block length" });
             }
-            let end = at.checked_add(length).unwrap_or(usize::MAX);
+            let end = at.saturating_add(length);
             section.bytes.slice(at, length)?;
             match block_type {
                 format::INTERFACE => section.interface(at + 8, end - 4)?,

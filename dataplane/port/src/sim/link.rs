@@ -127,9 +127,9 @@ pub(super) fn apply(verdict: &Verdict, bytes: &mut [u8], counters: &mut PortCoun
     if verdict.mark && headers::mark_congestion(bytes) {
         counters.bump(PortCounter::WireEcnMarked);
     }
-    if let Some(bit) = verdict.flip_bit {
-        if let Some(byte) = bytes.get_mut(bit / 8) {
-            *byte ^= 1 << (bit % 8);
-        }
+    if let Some(bit) = verdict.flip_bit
+        && let Some(byte) = bytes.get_mut(bit / 8)
+    {
+        *byte ^= 1 << (bit % 8);
     }
 }

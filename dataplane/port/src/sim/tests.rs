@@ -3,11 +3,11 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use netstack::Instant;
 use netstack::frame::TxChecksum;
+use netstack::{FramePool, Instant};
 
 use super::*;
-use crate::{Port, PortCounter, checksum, testing};
+use crate::{Port, PortCounter, testing};
 
 /// Sends `count` numbered UDP packets, one each `gap`, and returns the numbers in order of arrival with the times.
 fn run(config: SimConfig, seed: u64, count: u16, gap: Duration) -> Vec<(u16, Instant)> {
@@ -40,7 +40,9 @@ fn an_ideal_wire_delivers_in_order_after_the_delay() {
     let link = LinkConfig { delay: Duration::from_millis(5), ..LinkConfig::default() };
     let arrived = run(one_way(link), 1, 100, Duration::from_millis(1));
     assert_eq!(arrived.len(), 100);
-    assert!(arrived.iter().enumerate().all(|(i, &(n, at))| usize::from(n) == i && at == Instant::from_millis(5 + i as u64)));
+    assert!(
+        arrived.iter().enumerate().all(|(i, &(n, at))| usize::from(n) == i && at == Instant::from_millis(5 + i as u64))
+    );
 }
 
 #[test]
@@ -164,10 +166,7 @@ fn an_empty_pool_an_oversize_frame_and_a_pulled_cable_are_counted() {
 fn requested_checksums_are_completed_and_bad_requests_refused() {
     let (mut a, mut b) = pair(SimConfig::default(), 1);
     let packet = testing::udp4(0, [10, 0, 0, 1], [10, 0, 0, 2], (7, 8), b"odd");
-    let mut partial = testing::frame(a.pool(), &packet);
-    let pseudo = checksum::sum(checksum::sum(17 + 11, &[10, 0, 0, 1]), &[10, 0, 0, 2]);
-    partial.data_mut()[40..42].copy_from_slice(&pseudo.to_be_bytes());
-    partial.tx_checksum = TxChecksum::Offload { start: 34, offset: 6 };
+    let partial = testing::partial(a.pool(), packet.clone());
     let mut bad = testing::frame(a.pool(), &packet);
     bad.tx_checksum = TxChecksum::Offload { start: 34, offset: 11 };
     a.tx_burst(Instant::ZERO, &mut VecDeque::from([partial, bad]));
@@ -187,4 +186,30 @@ fn an_observer_sees_every_frame_with_its_fate() {
     a.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(a.pool(), &[7; 60])]));
     b.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(b.pool(), &[7; 61])]));
     assert_eq!(*seen.borrow(), [(Side::A, Fate::Lost, 60), (Side::B, Fate::Carried(Instant::ZERO), 61)]);
+}
+
+#[test]
+fn flows_are_steered_to_queues_by_their_hash() {
+    let mut config = SimConfig::default();
+    config.ends.queues = 4;
+    let wire = Wire::new(config, 1);
+    let mut a = wire.port(Side::A, 0, FramePool::heap(256));
+    let mut queues: Vec<_> = (0..4).map(|queue| wire.port(Side::B, queue, FramePool::heap(256))).collect();
+    for port in 0..200 {
+        let packet = testing::udp4(0, [10, 0, 0, 1], [10, 0, 0, 2], (port, 80), b"x");
+        a.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(a.pool(), &packet)]));
+    }
+    a.tx_burst(Instant::ZERO, &mut VecDeque::from([testing::frame(a.pool(), &testing::ethernet(0x0806, &[0; 28]))]));
+    for queue in &mut queues {
+        let steering = queue.capabilities().steering.unwrap();
+        let mut frames = Vec::new();
+        queue.rx_burst(Instant::ZERO, &mut frames, 256);
+        assert!(frames.len() > 20, "{}", frames.len());
+        for frame in frames.iter().filter(|frame| frame.data()[12..14] == [8, 0]) {
+            let port = u16::from_be_bytes([frame.data()[34], frame.data()[35]]);
+            let address = |last| core::net::IpAddr::from([10, 0, 0, last]);
+            assert_eq!(steering.queue(address(1), address(2), port, 80), queue.info().queue);
+        }
+    }
+    assert_eq!(wire.in_flight(), 0);
 }

@@ -7,10 +7,12 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use netstack::frame::TxChecksum;
+use netstack::rss::Steering;
 use netstack::{Frame, FramePool, Instant};
 
 use super::config::{EndConfig, LinkConfig, SimConfig};
 use super::link::{self, Link};
+use crate::headers::Headers;
 use crate::{Capabilities, Port, PortCounter, PortCounters, PortInfo, checksum};
 
 /// One end of a wire.
@@ -133,16 +135,30 @@ impl Wire {
             Side::A => 0x0a,
             Side::B => 0x0b,
         };
+        let queue = queue.min(self.ends.queues.max(1) - 1);
         let info = PortInfo {
             kind: "sim",
             interface: format!("sim-{side:?}").to_lowercase(),
-            queue: queue.min(self.ends.queues.max(1) - 1),
+            queue,
             mode: "virtual-time",
             zero_copy: false,
             mac: [0x02, 0, 0, 0, 0, last],
             mtu: self.ends.mtu,
         };
-        SimPort { wire: self.clone(), side, pool, info, counters: PortCounters::default() }
+        SimPort {
+            wire: self.clone(),
+            side,
+            pool,
+            info,
+            steering: self.steering(queue),
+            counters: PortCounters::default(),
+        }
+    }
+
+    /// How either end spreads what it receives, seen from `queue`. With one queue there is nothing to know.
+    fn steering(&self, queue: u16) -> Option<Steering> {
+        let queues = Some(self.ends.queues).filter(|queues| *queues > 1)?;
+        Steering::new(&self.ends.rss_key, (0..128).map(|entry| entry % queues).collect(), queue).ok()
     }
 
     /// Sets the wire's time; it never goes back.
@@ -228,6 +244,7 @@ pub struct SimPort {
     side: Side,
     pool: FramePool,
     info: PortInfo,
+    steering: Option<Steering>,
     counters: PortCounters,
 }
 
@@ -243,8 +260,11 @@ impl SimPort {
     }
 
     /// The far queue that `frame` is steered to.
-    fn far_queue(&self, _frame: &[u8]) -> usize {
-        0
+    fn far_queue(&self, frame: &[u8]) -> usize {
+        let Some(steering) = &self.steering else { return 0 };
+        let Some(ip) = Headers::parse(frame).and_then(|headers| headers.ip) else { return 0 };
+        let Some((from, to)) = ip.ports else { return 0 };
+        usize::from(steering.queue(ip.source, ip.destination, from, to))
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Option<Frame> {
@@ -289,7 +309,11 @@ impl Port for SimPort {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { tx_checksum: self.wire.ends.tx_checksum, ..Capabilities::default() }
+        Capabilities {
+            tx_checksum: self.wire.ends.tx_checksum,
+            steering: self.steering.clone(),
+            ..Capabilities::default()
+        }
     }
 
     fn pool(&self) -> &FramePool {

@@ -47,14 +47,7 @@ impl TapPort {
             mac: queue.mac,
             mtu: queue.mtu,
         };
-        Ok(TapPort {
-            info,
-            fd: queue.fd,
-            control: queue.control,
-            pool,
-            counters: PortCounters::default(),
-            up: None,
-        })
+        Ok(TapPort { info, fd: queue.fd, control: queue.control, pool, counters: PortCounters::default(), up: None })
     }
 
     /// Reads one frame. `Ok(None)`: the frame was lost and counted.

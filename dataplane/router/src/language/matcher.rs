@@ -146,20 +146,16 @@ fn literal(key: &Piece<'_>, part: &str, place: Range<usize>) -> Result<Box<str>,
     }
     let mut normal = String::with_capacity(part.len());
     path::normalize_segment(part, &mut normal).map_err(|refusal| {
-        let fault = key.error(place.clone(), refusal_text(refusal));
-        with_help(fault, "write `%` and two hexadecimal digits, or `%25` for a percent sign")
+        let (reason, help) = match refusal {
+            PathRefusal::NulByte => ("`%00` in a path", "leave it out: requests with it are refused"),
+            _ => ("a `%` that is not followed by two hexadecimal digits", "write `%25` for a percent sign"),
+        };
+        with_help(key.error(place.clone(), reason), help)
     })?;
     if normal == "." || normal == ".." {
         return Err(with_help(key.error(place, format!("a `{normal}` segment")), "write the path that it leads to: requests are resolved before they are matched"));
     }
     Ok(normal.into())
-}
-
-fn refusal_text(refusal: PathRefusal) -> &'static str {
-    match refusal {
-        PathRefusal::NulByte => "`%00` in a path: requests with it are refused",
-        _ => "a `%` that is not followed by two hexadecimal digits",
-    }
 }
 
 /// A character that a path does not hold as it is.
@@ -173,7 +169,7 @@ fn bad_character(key: &Piece<'_>, part: &str, at: usize, character: char) -> Fau
         '*' => ("a `*` inside a segment".to_owned(), "`*rest` is a segment of its own, the last one; write `%2A` for the character".to_owned()),
         '?' => ("a query in a path: rules match paths only".to_owned(), "leave out what stands behind the `?`".to_owned()),
         '#' => ("a fragment in a path: clients never send it".to_owned(), "leave out what stands behind the `#`".to_owned()),
-        other => (format!("`{}` cannot stand in a path", other.escape_debug()), format!("write `%{:02X}`", u32::from(other))),
+        other => (format!("`{other}` cannot stand in a path"), format!("write `%{:02X}`", u32::from(other))),
     };
     with_help(key.error(place, reason), help)
 }

@@ -22,6 +22,7 @@ pub(super) fn parse_location(value: &Piece<'_>, range: Range<usize>, scope: Scop
         return parse_template(value, range, scope);
     }
     match authority(value, &range)? {
+        None if text.contains(':') => Err(help(value.error(range, format!("`{text}` is not a target")), "write a path that begins with `/`, or a whole URL with `http://` or `https://`")),
         None => Err(help(value.error(range, format!("`{text}` is not a target")), format!("write a path, `/{text}`, or a whole URL, `https://{text}`"))),
         Some((scheme, authority)) => {
             let after = authority.end..range.end;
@@ -92,11 +93,14 @@ fn authority(value: &Piece<'_>, range: &Range<usize>) -> Result<Option<(&'static
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (name, None),
     };
+    if host.is_empty() {
+        return wrong("a URL without a host".to_owned(), "write `http://name:port/path`; parameters stand in the path only");
+    }
     if port.is_some_and(|port| !port.bytes().all(|b| b.is_ascii_digit()) || port.parse::<u16>().map_or(true, |port| port == 0)) {
         return wrong(format!("`{}` is not a port", port.unwrap_or_default()), "a port is a number from 1 to 65535");
     }
     let is_address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
-    let is_name = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    let is_name = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
     if !is_address && !is_name {
         return wrong(format!("`{host}` is not a host"), "write `http://name:port/path`; parameters stand in the path only");
     }

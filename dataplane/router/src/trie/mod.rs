@@ -66,7 +66,14 @@ impl Trie {
     #[inline]
     pub(crate) fn find(&self, site: u32, root: u32, method: Method, path: &str, params: &mut Params) -> Option<RuleId> {
         let literal = self.paths.find(site, path.as_bytes());
-        literal.and_then(|endpoint| self.choose(endpoint, method)).or_else(|| self.descend(root, method, path.as_bytes(), 1, params))
+        if let Some(rule) = literal.and_then(|endpoint| self.choose(endpoint, method)) {
+            return Some(rule);
+        }
+        let found = self.descend(root, method, path.as_bytes(), 1, params);
+        if found.is_none() {
+            params.truncate(0);
+        }
+        found
     }
 
     /// Adds the methods of every rule of a site that matches the path.
@@ -76,10 +83,10 @@ impl Trie {
         found.union(self.allowed_below(root, path.as_bytes(), 1))
     }
 
-    /// Looks for a rule below `node` for the segments from `at` on. The depth of recursion is that of the trie, at
+    /// Looks for a rule below `node` for the segments from `at` on. Without success, values of the branches that were
+    /// tried may be left behind those of the caller, who drops them. The depth of recursion is that of the trie, at
     /// most [`crate::MAX_SEGMENTS`].
     fn descend(&self, mut node: u32, method: Method, path: &[u8], mut at: usize, params: &mut Params) -> Option<RuleId> {
-        let values = params.len();
         loop {
             let here = self.nodes.get(node as usize)?;
             if !here.methods.contains(method) {
@@ -91,6 +98,7 @@ impl Trie {
             let end = segment_end(path, at);
             let segment = path.get(at..end)?;
             let param = if segment.is_empty() { NONE } else { here.param };
+            let values = params.len();
             if let Some(child) = here.has_literals.then(|| self.literals.find(node, segment)).flatten() {
                 if param == NONE && here.rest == NONE {
                     (node, at) = (child, end + 1);
@@ -99,9 +107,9 @@ impl Trie {
                 if let Some(rule) = self.descend(child, method, path, end + 1, params) {
                     return Some(rule);
                 }
+                params.truncate(values);
             }
             if param != NONE {
-                let before = params.len();
                 params.push(at, end);
                 if here.rest == NONE {
                     (node, at) = (param, end + 1);
@@ -110,14 +118,11 @@ impl Trie {
                 if let Some(rule) = self.descend(param, method, path, end + 1, params) {
                     return Some(rule);
                 }
-                params.truncate(before);
+                params.truncate(values);
             }
-            let rule = self.choose(here.rest, method);
-            match rule {
-                Some(_) => params.push(at, path.len()),
-                None => params.truncate(values),
-            }
-            return rule;
+            let rule = self.choose(here.rest, method)?;
+            params.push(at, path.len());
+            return Some(rule);
         }
     }
 

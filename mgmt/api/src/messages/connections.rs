@@ -95,8 +95,7 @@ macro_rules! states {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
         /// The states of RFC 9293 §3.3.2 that a connection can be in.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum TcpState { $($(#[$doc])* $variant),+ }
+        pub enum TcpState { $($(#[$doc])* #[serde(rename = $name)] $variant),+ }
 
         impl TcpState {
             /// Every state.

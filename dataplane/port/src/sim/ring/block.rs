@@ -139,15 +139,33 @@ unsafe impl Region for Half {
     }
 }
 
-/// Copies the posted frame `raw` of the far side `from` into `frame`. False when it does not fit or `raw` is not valid.
+/// Copies the posted frame `raw` of the far side `from` into a frame of `pool`, the pool over this side's half.
+///
+/// The bytes are written while the frame is away from the pool's bookkeeping, and the handle is made with its final
+/// bounds: a handle that is filled step by step and then moved makes the processor wait for the stores to the frame,
+/// which miss the cache here.
 ///
 /// # Safety
 ///
-/// As for [`Block::read`].
-pub unsafe fn copy_in(block: &Block, from: usize, raw: RawFrame, frame: &mut Frame) -> bool {
+/// As for [`Block::read`]; and `pool` is the one made by `RingEnd::into_port` of the other side than `from`.
+pub unsafe fn copy_in(block: &Block, from: usize, raw: RawFrame, pool: &FramePool, fresh: Frame) -> Option<Frame> {
+    let mut own = fresh.into_raw();
     // SAFETY: the caller's promise is the same.
-    let Some(bytes) = (unsafe { block.read(from, raw) }) else { return false };
-    frame.extend(bytes.len()).map(|room| room.copy_from_slice(bytes)).is_some()
+    let bytes = unsafe { block.read(from, raw) };
+    let fitting = bytes.filter(|bytes| own.start as usize + bytes.len() <= block.frame_size);
+    if let Some(bytes) = fitting {
+        let to = own.index as usize * block.frame_size + own.start as usize;
+        // SAFETY: the frame was given away by `into_raw`, so it is this function's alone; start and length lie in it
+        // by the check above; the two halves are separate allocations.
+        unsafe {
+            let to = block.memory[1 - from].base().as_ptr().add(to);
+            core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+        }
+        own.len = bytes.len() as u32;
+    }
+    // SAFETY: given away above, and claimed once.
+    let frame = unsafe { pool.claim(own) };
+    if fitting.is_some() { frame } else { None }
 }
 
 /// Puts a posted frame that the receiver is done with back into the sender's pool.

@@ -112,12 +112,12 @@ impl Receiver {
     /// Copies the next waiting frame into a frame of `pool`. The caller has seen one waiting.
     pub fn take(&mut self, pool: &FramePool) -> Result<Frame, Refused> {
         debug_assert!(self.head != self.tail);
-        let mut frame = pool.alloc().ok_or(Refused::NoFrame)?;
+        let fresh = pool.alloc().ok_or(Refused::NoFrame)?;
         let raw: RawFrame = self.block.directions[self.from].load(self.tail);
         self.tail = self.tail.wrapping_add(1);
-        // SAFETY: the position lies before `head`, which was observed, and `tail` is published only after this.
-        let whole = unsafe { block::copy_in(&self.block, self.from, raw, &mut frame) };
-        if whole { Ok(frame) } else { Err(Refused::Invalid) }
+        // SAFETY: the position lies before `head`, which was observed, and `tail` is published only after this; a port
+        // is made with the pool of its own end.
+        unsafe { block::copy_in(&self.block, self.from, raw, pool, fresh) }.ok_or(Refused::Invalid)
     }
 
     /// Gives the slots of everything taken back to the far side.

@@ -1,0 +1,139 @@
+//! Segment text and FIN (RFC 9293 §3.10.7.4, seventh and eighth).
+
+use super::super::Outcome;
+use super::super::control_block::{Conn, flag};
+use super::super::event::Ready;
+use super::super::receive::Stored;
+use super::super::segment::Segment;
+use super::super::seq::Seq;
+use super::super::shared::Shared;
+use super::super::state::{State, Transition};
+use crate::counters::TcpCounter;
+use crate::frame::Frame;
+
+/// Takes data that is next in order, fits the window and meets no gap.
+#[inline]
+pub(super) fn accept_next(conn: &mut Conn, index: u32, frame: Frame, shared: &mut Shared) {
+    let len = frame.len() as u32;
+    shared.recv.take(&mut conn.recv).push(frame, &mut shared.held);
+    arrived(conn, index, len, shared);
+}
+
+/// `len` bytes were added to the receive queue.
+#[inline]
+fn arrived(conn: &mut Conn, index: u32, len: u32, shared: &mut Shared) {
+    conn.rcv_nxt += len;
+    conn.recv_queued += len;
+    conn.set(flag::ACK_PENDING);
+    shared.counters.add(TcpCounter::RxBytes, u64::from(len));
+    if !conn.has(flag::TOUCHED) {
+        conn.set(flag::TOUCHED);
+        shared.touched.push(index);
+    }
+    shared.notify(conn, index, Ready::READABLE);
+    shared.queue_transmit(conn, index);
+}
+
+/// Takes data that lies in the window somehow.
+pub(super) fn accept(conn: &mut Conn, index: u32, segment: &Segment, mut frame: Frame, shared: &mut Shared) {
+    if !conn.state.can_receive() {
+        // RFC 9293 §3.10.7.4: text after a FIN "should not occur" and is ignored.
+        shared.counters.bump(TcpCounter::DropAfterClose);
+        return acknowledge_now(conn, index, shared);
+    }
+    let mut seq = segment.seq;
+    let known = conn.rcv_nxt.saturating_since(seq);
+    if known > 0 {
+        note_duplicate(conn, segment, shared);
+        frame.trim_front(known as usize);
+        seq += known;
+    }
+    frame.truncate(conn.rcv_edge.saturating_since(seq) as usize);
+    if frame.is_empty() {
+        shared.counters.bump(TcpCounter::RxDuplicate);
+        return acknowledge_now(conn, index, shared);
+    }
+    if shared.held.bytes + frame.len() > shared.config.receive_memory {
+        shared.counters.bump(TcpCounter::DropReceiveMemory);
+        return acknowledge_now(conn, index, shared);
+    }
+    if seq == conn.rcv_nxt {
+        in_order(conn, index, frame, shared);
+    } else {
+        beyond_gap(conn, index, seq, frame, shared);
+    }
+}
+
+fn in_order(conn: &mut Conn, index: u32, frame: Frame, shared: &mut Shared) {
+    let had_gap = shared.recv.get(conn.recv).is_some_and(|state| state.has_gap());
+    accept_next(conn, index, frame, shared);
+    if !had_gap {
+        return;
+    }
+    // RFC 5681 §4.2: a segment that fills a gap is acknowledged at once.
+    conn.set(flag::ACK_NOW);
+    if let Some(state) = shared.recv.get_mut(conn.recv) {
+        let joined = state.join(conn.rcv_nxt, &mut shared.held);
+        if joined > 0 {
+            arrived(conn, index, joined, shared);
+        }
+    }
+}
+
+/// RFC 9293 §3.10.7.4 (SHLD-31): data beyond a gap is kept, and acknowledged at once (RFC 5681 §4.2).
+fn beyond_gap(conn: &mut Conn, index: u32, seq: Seq, frame: Frame, shared: &mut Shared) {
+    let limits = shared.out_of_order_limits();
+    let end = seq + frame.len() as u32;
+    let state = shared.recv.take(&mut conn.recv);
+    match state.store(seq, frame, &mut shared.held, limits) {
+        Stored::New => shared.counters.bump(TcpCounter::RxOutOfOrder),
+        Stored::Duplicate => {
+            // RFC 2883 §4.2
+            state.reporter.note_duplicate(seq, end);
+            shared.counters.bump(TcpCounter::RxDuplicate);
+        }
+        Stored::Refused => shared.counters.bump(TcpCounter::DropOutOfOrderLimit),
+    }
+    shared.release_recv(conn);
+    acknowledge_now(conn, index, shared);
+}
+
+/// RFC 2883 §4.1: what was received before is reported with the next acknowledgment.
+pub(super) fn note_duplicate(conn: &mut Conn, segment: &Segment, shared: &mut Shared) {
+    let end = (segment.seq + segment.payload_len).min(conn.rcv_nxt);
+    if conn.has(flag::SACK) && conn.state.can_receive() && segment.seq.before(end) {
+        shared.recv.take(&mut conn.recv).reporter.note_duplicate(segment.seq, end);
+    }
+}
+
+/// `fin` is where this segment's FIN lies, if it has one; another may be waiting behind a gap that is closed now.
+pub(super) fn handle_fin(conn: &mut Conn, index: u32, fin: Option<Seq>, shared: &mut Shared) -> Outcome {
+    let waiting = shared.recv.get(conn.recv).and_then(|state| state.fin_at);
+    let Some(at) = fin.or(waiting) else { return Outcome::Keep };
+    if !conn.state.can_receive() {
+        return Outcome::Keep;
+    }
+    if at != conn.rcv_nxt {
+        if at.after(conn.rcv_nxt) && at.before(conn.rcv_edge) {
+            shared.recv.take(&mut conn.recv).fin_at = Some(at);
+        }
+        acknowledge_now(conn, index, shared);
+        return Outcome::Keep;
+    }
+    if let Some(state) = shared.recv.get_mut(conn.recv) {
+        state.fin_at = None;
+    }
+    shared.release_recv(conn);
+    conn.rcv_nxt += 1;
+    conn.rcv_edge = conn.rcv_edge.max(conn.rcv_nxt);
+    conn.set(flag::FIN_RECEIVED);
+    acknowledge_now(conn, index, shared);
+    conn.move_by(Transition::FinReceived);
+    shared.notify(conn, index, Ready::PEER_CLOSED);
+    if conn.state == State::TimeWait { Outcome::TimeWait } else { Outcome::Keep }
+}
+
+fn acknowledge_now(conn: &mut Conn, index: u32, shared: &mut Shared) {
+    conn.set(flag::ACK_NOW);
+    shared.queue_transmit(conn, index);
+}

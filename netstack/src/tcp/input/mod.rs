@@ -1,0 +1,89 @@
+//! Segment arrival (RFC 9293 §3.10.7), split as the RFC splits it: by group of states.
+//!
+//! ```text
+//!   handle_segment ─ parse, checksum, find ─┬─▶ connection ─┬─ SYN-SENT                  syn_sent.rs
+//!                                           │               └─ everything synchronized   synchronized.rs, ack.rs, data.rs
+//!                                           ├─▶ half open (SYN-RECEIVED after a passive open)   half_open.rs
+//!                                           ├─▶ TIME-WAIT                                       ../time_wait.rs
+//!                                           └─▶ nothing: LISTEN or CLOSED                       listen.rs
+//! ```
+
+mod ack;
+mod data;
+mod half_open;
+mod listen;
+mod syn_sent;
+mod synchronized;
+
+use super::segment::{CHECKSUM_AT, Segment, URG};
+use super::state::State;
+use super::table::Entry;
+use super::tuple::Tuple;
+use super::{Ctx, Outcome, Tcp, time_wait};
+use crate::counters::TcpCounter;
+use crate::frame::Frame;
+use crate::ip::{IpMeta, checksum, protocol};
+
+pub(crate) use half_open::{remove as remove_half_open, timeout as half_open_timeout};
+pub(crate) use listen::scale_for;
+
+impl Tcp {
+    /// A TCP segment arrived: `frame` holds exactly header and payload.
+    pub fn handle_segment(&mut self, ctx: &mut Ctx<'_>, meta: &IpMeta, mut frame: Frame) {
+        let counters = &mut self.shared.counters;
+        counters.bump(TcpCounter::RxSegments);
+        let Some(segment) = Segment::parse(frame.data()) else {
+            return counters.bump(TcpCounter::DropMalformed);
+        };
+        let known = frame.rx_checksum;
+        if !checksum::verify_transport(meta.src, meta.dst, protocol::TCP, frame.data(), CHECKSUM_AT, known) {
+            return counters.bump(TcpCounter::DropChecksum);
+        }
+        if segment.has(URG) {
+            // RFC 6093 §6 by way of RFC 9293 §3.8.5: the urgent pointer is not used; its data stays in the stream.
+            counters.bump(TcpCounter::RxUrgent);
+        }
+        frame.trim_front(segment.header_len);
+        let tuple = Tuple::new(meta.dst, segment.dst_port, meta.src, segment.src_port);
+        let hash = self.shared.table.hash(&tuple);
+        match self.find(hash, &tuple) {
+            Some(Entry::Connection(index)) => self.connection_segment(index, &segment, frame, meta, ctx),
+            Some(Entry::HalfOpen(index)) => self.half_open_segment(index, &segment, frame, meta, ctx),
+            Some(Entry::TimeWait(index)) => {
+                if let Some(above) = time_wait::handle(index, &segment, &mut self.shared, ctx) {
+                    listen::handle(&mut self.shared, self.conns.len(), &segment, &tuple, meta, Some(above), ctx);
+                }
+            }
+            None => listen::handle(&mut self.shared, self.conns.len(), &segment, &tuple, meta, None, ctx),
+        }
+    }
+
+    #[inline]
+    fn find(&self, hash: u32, tuple: &Tuple) -> Option<Entry> {
+        self.shared.table.find(hash, |entry| match entry {
+            Entry::Connection(index) => self.conns.at(index).is_some_and(|conn| conn.tuple == *tuple),
+            Entry::HalfOpen(index) => {
+                self.shared.listeners.half_open.at(index).is_some_and(|entry| entry.tuple == *tuple)
+            }
+            Entry::TimeWait(index) => self.shared.time_waits.slab.at(index).is_some_and(|entry| entry.tuple == *tuple),
+        })
+    }
+
+    #[inline]
+    fn connection_segment(&mut self, index: u32, segment: &Segment, frame: Frame, meta: &IpMeta, ctx: &mut Ctx<'_>) {
+        let Some(conn) = self.conns.at_mut(index) else { return };
+        conn.path.note_ingress(meta);
+        let outcome = match conn.state {
+            State::SynSent => syn_sent::handle(conn, index, segment, &mut self.shared, ctx),
+            _ => synchronized::handle(conn, index, segment, frame, &mut self.shared, ctx),
+        };
+        if outcome != Outcome::Keep {
+            self.apply(index, outcome, ctx);
+        }
+    }
+
+    /// The 4-tuple is in use: by a connection, a half-open one, or one in TIME-WAIT.
+    pub(super) fn in_use(&self, tuple: &Tuple) -> bool {
+        self.find(self.shared.table.hash(tuple), tuple).is_some()
+    }
+}

@@ -1,0 +1,123 @@
+//! SYN-SENT (RFC 9293 §3.10.7.3).
+
+use super::super::control_block::{Conn, clock_ms, flag};
+use super::super::event::{EndReason, Ready};
+use super::super::segment::{ACK, RST, SYN, Segment};
+use super::super::shared::Shared;
+use super::super::state::Transition;
+use super::super::{Ctx, Outcome, output, timers};
+use crate::counters::TcpCounter;
+
+pub(super) fn handle(
+    conn: &mut Conn,
+    index: u32,
+    segment: &Segment,
+    shared: &mut Shared,
+    ctx: &mut Ctx<'_>,
+) -> Outcome {
+    // First: an acknowledgment of anything but our SYN is answered with a reset.
+    if segment.has(ACK) && segment.ack != conn.iss + 1 {
+        shared.counters.bump(TcpCounter::DropBadAck);
+        if !segment.has(RST) {
+            shared.counters.bump(TcpCounter::ResetBadHandshake);
+            let Conn { tuple, path, .. } = conn;
+            output::reset_for(segment, tuple, path, shared, ctx);
+        }
+        return Outcome::Keep;
+    }
+    // Second: a reset counts only with an acceptable acknowledgment.
+    if segment.has(RST) {
+        if segment.has(ACK) {
+            shared.counters.bump(TcpCounter::ResetReceived);
+            return Outcome::End(EndReason::Refused);
+        }
+        shared.counters.bump(TcpCounter::DropBadReset);
+        return Outcome::Keep;
+    }
+    // Fourth: SYN. (Third, security, is of the past; fifth: nothing else is processed.)
+    if !segment.has(SYN) {
+        shared.counters.bump(TcpCounter::DropNoAckFlag);
+        return Outcome::Keep;
+    }
+    take_syn(conn, segment, shared, ctx);
+    if segment.has(ACK) {
+        complete(conn, index, segment, shared, ctx);
+    } else {
+        // Simultaneous open (RFC 9293 §3.5, figure 8): the answer is SYN,ACK.
+        conn.move_by(Transition::SynReceived);
+        conn.set(flag::SYN_DUE);
+    }
+    shared.queue_transmit(conn, index);
+    Outcome::Keep
+}
+
+/// What the peer's SYN says, whether or not it acknowledges ours.
+fn take_syn(conn: &mut Conn, segment: &Segment, shared: &mut Shared, ctx: &Ctx<'_>) {
+    conn.rcv_nxt = segment.seq + 1;
+    conn.last_ack_sent = conn.rcv_nxt;
+    if let Some(ts) = segment.timestamps.filter(|_| shared.config.timestamps) {
+        conn.set(flag::TIMESTAMPS);
+        conn.ts_recent = ts.val;
+        conn.ts_recent_ms = clock_ms(ctx.now);
+    }
+    if segment.sack_permitted && shared.config.sack {
+        conn.set(flag::SACK);
+    }
+    // RFC 7323 §2.2: both SYNs must have the option.
+    match segment.window_scale.filter(|_| shared.config.window_scaling) {
+        Some(theirs) => {
+            conn.set(flag::SCALED);
+            conn.snd_scale = theirs;
+        }
+        None => {
+            conn.rcv_scale = 0;
+            conn.recv_limit = conn.recv_limit.min(0xffff);
+        }
+    }
+    // More than a SYN can say; the first acknowledgment says it.
+    conn.rcv_edge = conn.rcv_nxt + conn.recv_limit;
+    conn.snd_wnd = u32::from(segment.window);
+    conn.max_snd_wnd = conn.snd_wnd;
+    conn.snd_wl1 = segment.seq;
+    conn.snd_wl2 = if segment.has(ACK) { segment.ack } else { conn.iss };
+    // RFC 9293 §3.7.1 (MUST-15)
+    conn.peer_mss = segment.mss.unwrap_or(if conn.tuple.remote_ip().is_ipv4() { 536 } else { 1220 });
+    if conn.peer_mss < shared.config.min_mss {
+        shared.counters.bump(TcpCounter::RxMinMss);
+    }
+    conn.set_mss(output::path_mss(&conn.tuple, ctx), shared.config.min_mss);
+    conn.heard_ms = clock_ms(ctx.now);
+}
+
+/// Our SYN is acknowledged: ESTABLISHED. Also from SYN-RECEIVED, when SYNs had crossed.
+pub(super) fn complete(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    let crossed = conn.state != super::super::state::State::SynSent;
+    if !conn.move_by(Transition::HandshakeDone) {
+        return;
+    }
+    if conn.has(flag::RTT_TIMED) {
+        conn.rtt.sample(ctx.now - conn.timed_at);
+        conn.clear(flag::RTT_TIMED);
+    } else if let Some(ts) = segment.timestamps.filter(|_| conn.has(flag::TIMESTAMPS)) {
+        let elapsed = conn.ts_now(ctx.now).wrapping_sub(ts.ecr);
+        conn.rtt.sample(core::time::Duration::from_millis(u64::from(elapsed)));
+    }
+    conn.snd_una = conn.iss + 1;
+    conn.snd_nxt = conn.snd_nxt.max(conn.snd_una);
+    (conn.recover, conn.high_rxt, conn.lost_edge) = (conn.snd_una, conn.snd_una, conn.snd_una);
+    conn.clear(flag::SYN_DUE);
+    timers::stop_retransmit(conn);
+    timers::start_idle(conn, shared, ctx.now);
+    if !crossed {
+        // RFC 9293 §3.10.7.3: the acknowledgment that completes the handshake; queued data carries it.
+        conn.set(flag::ACK_NOW);
+    }
+    shared.counters.bump(TcpCounter::Established);
+    shared.notify(conn, index, Ready::CONNECTED);
+    if conn.has(flag::FIN_QUEUED) {
+        // The application closed while SYNs crossed.
+        conn.move_by(Transition::Close);
+    }
+    shared.queue_transmit(conn, index);
+    shared.arm(conn, index);
+}

@@ -1,0 +1,434 @@
+//! Building and sending segments.
+//!
+//! ```text
+//!   plan (what, from recovery and windows) ─▶ frame: payload gathered from the send queue, header pushed in front,
+//!   checksum ─▶ Egress::send
+//! ```
+//!
+//! The only copy of a payload is the one into the frame that the NIC reads. An acknowledgment rides on data whenever
+//! there is data: connections are served here after the application had its turn, so an answer carries it.
+
+use super::congestion::CongestionControl;
+use super::control_block::{Conn, Phase, clock_ms, flag};
+use super::sack::Blocks;
+use super::segment::{ACK, CHECKSUM_AT, FIN, Header, PSH, RST, SYN, Segment, Timestamps};
+use super::seq::Seq;
+use super::shared::Shared;
+use super::state::State;
+use super::tuple::Tuple;
+use super::{Ctx, recovery, timers};
+use crate::counters::TcpCounter;
+use crate::frame::{Frame, TxChecksum};
+use crate::ip::{PathCache, checksum, protocol};
+use crate::time::Instant;
+
+/// What one turn of a connection did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Progress {
+    /// Frames sent.
+    pub(crate) frames: usize,
+    /// The budget ended it: there is more.
+    pub(crate) more: bool,
+    /// The pool is empty: nothing can be sent for now.
+    pub(crate) starved: bool,
+}
+
+/// A data segment that may be sent now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Plan {
+    seq: Seq,
+    len: u32,
+    fin: bool,
+    again: bool,
+}
+
+/// Header fields of a connection's tuple.
+pub(crate) fn addressed(tuple: &Tuple) -> Header {
+    Header { src_port: tuple.local_port, dst_port: tuple.remote_port, ..Header::default() }
+}
+
+/// Sends what the connection has to say, `budget` frames at most.
+pub(crate) fn transmit(conn: &mut Conn, index: u32, shared: &mut Shared, ctx: &mut Ctx<'_>, budget: usize) -> Progress {
+    let mut progress = Progress::default();
+    match conn.state {
+        State::Closed | State::TimeWait => return progress,
+        State::SynSent | State::SynReceived => {
+            if conn.has(flag::SYN_DUE) || conn.has(flag::ACK_NOW) {
+                count(send_syn(conn, shared, ctx), &mut progress);
+            }
+        }
+        _ => synchronized(conn, shared, ctx, budget, &mut progress),
+    }
+    shared.arm(conn, index);
+    progress
+}
+
+fn count(sent: bool, progress: &mut Progress) {
+    if sent {
+        progress.frames += 1;
+    } else {
+        progress.starved = true;
+    }
+}
+
+fn synchronized(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>, budget: usize, progress: &mut Progress) {
+    // Data first: its segments carry the acknowledgment.
+    if conn.send_queued > 0 || conn.has(flag::FIN_QUEUED) {
+        while !progress.starved {
+            let Some(plan) = next_segment(conn, shared, ctx.now) else { break };
+            if progress.frames >= budget {
+                progress.more = true;
+                break;
+            }
+            count(send_data(conn, plan, shared, ctx), progress);
+        }
+        timers::watch_window(conn, shared, ctx.now);
+    }
+    if progress.starved {
+        return;
+    }
+    if conn.has(flag::KEEP_ALIVE_DUE) {
+        conn.clear(flag::KEEP_ALIVE_DUE);
+        shared.counters.bump(TcpCounter::TxKeepAlives);
+        // RFC 9293 §3.8.4: a number just below the window makes the peer answer.
+        count(send_empty(conn, conn.snd_nxt - 1, shared, ctx), progress);
+    }
+    if conn.has(flag::ACK_NOW) || acknowledgment_due(conn) {
+        shared.counters.bump(TcpCounter::TxAcks);
+        let sent = send_empty(conn, conn.snd_nxt, shared, ctx);
+        count(sent, progress);
+        if !sent {
+            conn.set(flag::ACK_NOW);
+        }
+    } else if conn.has(flag::ACK_PENDING) && conn.delayed_ack_at == Instant::FAR_FUTURE {
+        conn.delayed_ack_at = ctx.now + shared.config.delayed_ack;
+    }
+}
+
+/// RFC 9293 §3.8.6.3 (SHLD-19): at least every second full segment; and whenever the window opened by as much.
+#[inline]
+fn acknowledgment_due(conn: &Conn) -> bool {
+    let two = 2 * u32::from(conn.mss);
+    (conn.has(flag::ACK_PENDING) && conn.rcv_nxt.since(conn.last_ack_sent) >= two) || window_grew(conn, two)
+}
+
+/// The edge that the receive buffer allows now.
+#[inline]
+fn open_edge(conn: &Conn) -> Seq {
+    conn.rcv_nxt + conn.recv_limit.saturating_sub(conn.recv_queued)
+}
+
+/// True when the window could be opened by `bytes`, or by half of the buffer.
+#[inline]
+pub(crate) fn window_grew(conn: &Conn, bytes: u32) -> bool {
+    // Without new data: an update that the peer may be waiting for. With it, the rule above acknowledges anyway.
+    let growth = open_edge(conn).saturating_since(conn.rcv_edge);
+    growth > 0 && growth >= bytes.min(conn.recv_limit / 2) && conn.rcv_nxt == conn.last_ack_sent
+}
+
+/// The window field, and the promise that goes with it. RFC 9293 §3.8.6.2.2: the edge moves by a full segment or half
+/// of the buffer or not at all, and never back.
+#[inline]
+fn advertise(conn: &mut Conn) -> u16 {
+    let edge = open_edge(conn);
+    if edge.saturating_since(conn.rcv_edge) >= u32::from(conn.mss).min(conn.recv_limit / 2).max(1) {
+        conn.rcv_edge = edge;
+    }
+    // Rounded up to what the shift can say, so that a promise never shrinks by rounding (RFC 7323 §2.4).
+    let field = conn.rcv_wnd().div_ceil(1 << conn.rcv_scale).min(0xffff);
+    conn.rcv_edge = conn.rcv_edge.max(conn.rcv_nxt + (field << conn.rcv_scale));
+    field as u16
+}
+
+/// What goes next: a probe, what is lost, new data, the FIN.
+fn next_segment(conn: &mut Conn, shared: &Shared, now: Instant) -> Option<Plan> {
+    if !conn.state.can_transmit() {
+        return None;
+    }
+    if conn.has(flag::PROBE_DUE) {
+        conn.clear(flag::PROBE_DUE);
+        // One byte at least, and what the window takes when it is open but too small for the rule of new_segment.
+        let available = conn.send_queued.min(conn.snd_wnd.clamp(1, u32::from(conn.mss)));
+        let fin = available == 0 && conn.has(flag::FIN_QUEUED);
+        return (available > 0 || fin).then_some(Plan { seq: conn.snd_una, len: available, fin, again: true });
+    }
+    // In the usual case everything sent was acknowledged: no scoreboard, nothing in flight.
+    let pipe = if conn.snd_nxt == conn.snd_una { 0 } else { recovery::pipe(conn, shared) };
+    let window = conn.congestion.window();
+    if conn.phase != Phase::Open
+        && let Some(plan) = lost_segment(conn, shared, pipe, window)
+    {
+        return Some(plan);
+    }
+    let plan = new_segment(conn, pipe, window, shared, now);
+    if plan.is_none() && conn.phase != Phase::Open && pipe < window && recovery::widen(conn, shared) {
+        return lost_segment(conn, shared, pipe, window);
+    }
+    plan
+}
+
+fn lost_segment(conn: &Conn, shared: &Shared, pipe: u32, window: u32) -> Option<Plan> {
+    let mss = u32::from(conn.mss);
+    let (seq, room) = recovery::next_hole(conn, shared)?;
+    // RFC 6675 §5 step C: while the window has room for a segment; the first one goes in any case (step 4.3).
+    if conn.high_rxt != conn.snd_una && window.saturating_sub(pipe) < mss {
+        return None;
+    }
+    let data = conn.data_end().saturating_since(seq).min(room).min(mss);
+    let fin = conn.has(flag::FIN_SENT) && seq + data == conn.data_end() && room > data;
+    (data > 0 || fin).then_some(Plan { seq, len: data, fin, again: true })
+}
+
+fn new_segment(conn: &mut Conn, pipe: u32, window: u32, shared: &Shared, now: Instant) -> Option<Plan> {
+    let mss = u32::from(conn.mss);
+    let available = conn.data_end().saturating_since(conn.snd_nxt);
+    let fin = conn.has(flag::FIN_QUEUED) && !conn.has(flag::FIN_SENT);
+    if available == 0 && !fin {
+        return None;
+    }
+    let idle = conn.snd_nxt == conn.snd_una;
+    if idle && now_minus(now, conn.sent_ms) > conn.rtt.rto(0, shared.config.rto_min, shared.config.rto_max).as_millis() as u32 {
+        // RFC 5681 §4.1
+        conn.congestion.on_restart(mss);
+    }
+    let window = conn.congestion.window().min(window);
+    let peer = (conn.snd_una + conn.snd_wnd).saturating_since(conn.snd_nxt);
+    let congestion = window.saturating_sub(pipe);
+    let len = available.min(mss).min(peer).min(congestion);
+    let all = len == available;
+    let allowed = if len == mss {
+        true
+    } else if all {
+        // RFC 9293 §3.7.4: Nagle holds a small segment back while anything is unacknowledged.
+        (available > 0 || congestion > 0 || idle) && (idle || fin || !conn.has(flag::NAGLE))
+    } else {
+        // RFC 9293 §3.8.6.2.1: a part only when it is half of the largest window ever offered, or of the only one.
+        len > 0 && (len >= conn.max_snd_wnd / 2) && peer <= congestion
+    };
+    if !allowed {
+        return None;
+    }
+    // The FIN needs a number of the window like data, unless it could never be sent.
+    let fin = fin && all && (len < peer || (idle && available == 0));
+    (len > 0 || fin).then_some(Plan { seq: conn.snd_nxt, len, fin, again: false })
+}
+
+fn now_minus(now: Instant, then_ms: u32) -> u32 {
+    clock_ms(now).wrapping_sub(then_ms)
+}
+
+/// Sends one data segment (or a FIN); false when there is no frame.
+fn send_data(conn: &mut Conn, plan: Plan, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
+    let Some(mut frame) = ctx.egress.alloc() else {
+        shared.counters.bump(TcpCounter::DropNoFrame);
+        return false;
+    };
+    let blocks = sack_blocks(conn, shared);
+    // A segment with SACK blocks carries less, so that it stays within the path's size.
+    let room = u32::from(conn.mss).saturating_sub(blocks_len(&blocks)).max(1);
+    let mut len = plan.len.min(room);
+    if len > 0 {
+        let position = plan.seq.since(conn.snd_una) as usize;
+        let state = shared.send.get_mut(conn.send);
+        let copied = match (state, frame.extend((len as usize).min(frame.tailroom()))) {
+            (Some(state), Some(out)) => state.gather(position, out),
+            _ => 0,
+        };
+        frame.truncate(copied);
+        len = copied as u32;
+    }
+    let fin = plan.fin && len == plan.len;
+    if len == 0 && !fin {
+        return true;
+    }
+    let end = plan.seq + len;
+    let mut header = acknowledging(conn, plan.seq, ctx.now);
+    header.sack = blocks;
+    if fin {
+        header.flags |= FIN;
+    }
+    if end == conn.data_end() {
+        header.flags |= PSH;
+    }
+    note_sent(conn, plan.seq, end + u32::from(fin), fin, plan.again, shared, ctx.now);
+    shared.counters.add(TcpCounter::TxBytes, u64::from(len));
+    let Conn { tuple, path, .. } = conn;
+    seal(&header, frame, tuple, path, shared, ctx);
+    true
+}
+
+/// What sending `seq..end` changes: numbers, timers, measurements.
+#[inline]
+fn note_sent(conn: &mut Conn, seq: Seq, end: Seq, fin: bool, again: bool, shared: &mut Shared, now: Instant) {
+    if fin {
+        conn.set(flag::FIN_SENT);
+    }
+    if again && seq.before(conn.snd_nxt) {
+        // Karn's rule (RFC 6298 §3): what was sent twice is not timed.
+        conn.clear(flag::RTT_TIMED);
+        conn.high_rxt = conn.high_rxt.max(end);
+        shared.counters.bump(TcpCounter::TxRetransmits);
+    } else if !conn.has(flag::RTT_TIMED) {
+        conn.set(flag::RTT_TIMED);
+        conn.timed_seq = end;
+        conn.timed_at = now;
+    }
+    conn.snd_nxt = conn.snd_nxt.max(end);
+    conn.sent_ms = clock_ms(now);
+    // RFC 6298 §5.1: the timer runs while anything is in flight.
+    if conn.retransmit_at == Instant::FAR_FUTURE {
+        timers::restart_retransmit(conn, shared, now);
+    }
+}
+
+/// The fields that every segment of a synchronized connection has. What it acknowledges counts as acknowledged.
+#[inline]
+fn acknowledging(conn: &mut Conn, seq: Seq, now: Instant) -> Header {
+    let window = advertise(conn);
+    conn.last_ack_sent = conn.rcv_nxt;
+    conn.clear(flag::ACK_NOW | flag::ACK_PENDING);
+    conn.delayed_ack_at = Instant::FAR_FUTURE;
+    Header {
+        src_port: conn.tuple.local_port,
+        dst_port: conn.tuple.remote_port,
+        seq,
+        ack: conn.rcv_nxt,
+        flags: ACK,
+        window,
+        timestamps: conn.has(flag::TIMESTAMPS).then(|| Timestamps { val: conn.ts_now(now), ecr: conn.ts_recent }),
+        ..Header::default()
+    }
+}
+
+#[inline]
+fn sack_blocks(conn: &mut Conn, shared: &mut Shared) -> Blocks {
+    if !conn.has(flag::SACK) {
+        return Blocks::default();
+    }
+    // RFC 7323 §3.2: three blocks fit beside timestamps.
+    let limit = if conn.has(flag::TIMESTAMPS) { 3 } else { 4 };
+    let Some(state) = shared.recv.get_mut(conn.recv) else { return Blocks::default() };
+    let blocks = state.sack_blocks(limit);
+    if !blocks.is_empty() {
+        shared.release_recv(conn);
+    }
+    blocks
+}
+
+fn blocks_len(blocks: &Blocks) -> u32 {
+    if blocks.is_empty() { 0 } else { 4 + 8 * u32::from(blocks.count) }
+}
+
+/// Sends a segment without data: an acknowledgment or a probe; false when there is no frame.
+pub(crate) fn send_empty(conn: &mut Conn, seq: Seq, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
+    let Some(frame) = ctx.egress.alloc() else {
+        shared.counters.bump(TcpCounter::DropNoFrame);
+        return false;
+    };
+    let mut header = acknowledging(conn, seq, ctx.now);
+    header.sack = sack_blocks(conn, shared);
+    let Conn { tuple, path, .. } = conn;
+    seal(&header, frame, tuple, path, shared, ctx);
+    true
+}
+
+/// Sends the SYN of an active open, or the SYN-ACK after SYNs crossed.
+fn send_syn(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
+    let Some(frame) = ctx.egress.alloc() else {
+        shared.counters.bump(TcpCounter::DropNoFrame);
+        return false;
+    };
+    let crossed = conn.state == State::SynReceived;
+    let mut header = acknowledging(conn, conn.iss, ctx.now);
+    if !crossed {
+        header.flags = 0;
+        header.ack = Seq(0);
+    }
+    header.flags |= SYN;
+    // RFC 7323 §2.2: the window of a SYN is not scaled.
+    header.window = conn.rcv_wnd().min(0xffff) as u16;
+    header.mss = Some(path_mss(&conn.tuple, ctx));
+    let config = &shared.config;
+    let offered = |agreed: u32, ours: bool| if crossed { conn.has(agreed) } else { ours };
+    let stamps = offered(flag::TIMESTAMPS, config.timestamps);
+    header.timestamps = stamps.then(|| Timestamps { val: conn.ts_now(ctx.now), ecr: conn.ts_recent });
+    header.sack_permitted = offered(flag::SACK, config.sack);
+    // RFC 7323 §2.2: when SYNs cross, scaling goes into the SYN-ACK only if the peer's SYN had it.
+    let scaled = if crossed { conn.has(flag::SCALED) } else { config.window_scaling };
+    header.window_scale = scaled.then_some(conn.rcv_scale);
+    conn.clear(flag::SYN_DUE);
+    note_sent(conn, conn.iss, conn.iss + 1, false, conn.has(flag::SYN_RESENT), shared, ctx.now);
+    let Conn { tuple, path, .. } = conn;
+    seal(&header, frame, tuple, path, shared, ctx);
+    true
+}
+
+/// The segment size to announce: the path's packets without the fixed headers (RFC 6691 §2).
+pub(crate) fn path_mss(tuple: &Tuple, ctx: &Ctx<'_>) -> u16 {
+    let remote = tuple.remote_ip();
+    let headers = if remote.is_ipv4() { 40 } else { 60 };
+    ctx.egress.ip_mtu(ctx.now, remote).saturating_sub(headers)
+}
+
+/// Puts the header in front of the payload, fills the checksum in and hands the packet to the IP layer.
+#[inline]
+fn seal(header: &Header, mut frame: Frame, tuple: &Tuple, path: &mut PathCache, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    let Some(out) = frame.push_front(header.len()) else {
+        shared.counters.bump(TcpCounter::DropEgress);
+        return;
+    };
+    header.emit(out);
+    let (src, dst) = (tuple.local_ip(), tuple.remote_ip());
+    let offload = ctx.egress.tcp_checksum_offload();
+    checksum::fill_transport(src, dst, protocol::TCP, frame.data_mut(), CHECKSUM_AT, offload);
+    if offload {
+        frame.tx_checksum = TxChecksum::Offload { start: 0, offset: CHECKSUM_AT as u16 };
+    }
+    shared.counters.bump(TcpCounter::TxSegments);
+    // RFC 3168 §6.1.1: ECN was not negotiated, so packets are not ECN-capable.
+    if ctx.egress.send(ctx.now, path, src, dst, protocol::TCP, 0, frame).is_err() {
+        shared.counters.bump(TcpCounter::DropEgress);
+    }
+}
+
+/// Sends a segment that belongs to no control block; lost when there is no frame, as on the wire.
+pub(crate) fn emit_control(header: &Header, tuple: &Tuple, path: &mut PathCache, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    match ctx.egress.alloc() {
+        Some(frame) => seal(header, frame, tuple, path, shared, ctx),
+        None => shared.counters.bump(TcpCounter::DropNoFrame),
+    }
+}
+
+/// The reset that answers a segment which belongs nowhere (RFC 9293 §3.10.7.1).
+pub(crate) fn reset_for(segment: &Segment, tuple: &Tuple, path: &mut PathCache, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    if segment.has(RST) {
+        return;
+    }
+    let header = if segment.has(ACK) {
+        Header { seq: segment.ack, flags: RST, ..addressed(tuple) }
+    } else {
+        Header { ack: segment.seq + segment.len(), flags: RST | ACK, ..addressed(tuple) }
+    };
+    emit_control(&header, tuple, path, shared, ctx);
+}
+
+/// The reset with which this side ends a connection (RFC 9293 §3.10.5).
+pub(crate) fn send_reset(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    let timestamps = conn.has(flag::TIMESTAMPS).then(|| Timestamps { val: conn.ts_now(ctx.now), ecr: conn.ts_recent });
+    let header =
+        Header { seq: conn.snd_nxt, ack: conn.rcv_nxt, flags: RST | ACK, timestamps, ..addressed(&conn.tuple) };
+    let Conn { tuple, path, .. } = conn;
+    emit_control(&header, tuple, path, shared, ctx);
+}
+
+/// RFC 5961 §7: an acknowledgment that makes an honest peer prove itself. The limit is one per connection and
+/// interval, and not one for all: a common one can be observed from outside (CVE-2016-5696).
+pub(crate) fn challenge(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    let now_ms = clock_ms(ctx.now);
+    if super::seq::clock_before(now_ms, conn.challenge_ms) {
+        return;
+    }
+    conn.challenge_ms = now_ms.wrapping_add(shared.config.challenge_interval.as_millis() as u32);
+    shared.counters.bump(TcpCounter::TxChallengeAcks);
+    send_empty(conn, conn.snd_nxt, shared, ctx);
+}

@@ -1,0 +1,186 @@
+//! What time does to a connection: retransmission, window probes, delayed acknowledgments, keep-alive, waits.
+//!
+//! A control block holds three deadlines; the wheel holds one entry, for the earliest (`Shared::arm`). Deadlines that
+//! move later are not told to the wheel: it fires, finds nothing due, and is armed again.
+
+use core::time::Duration;
+
+use super::control_block::{Conn, clock_ms, flag};
+use super::event::EndReason;
+use super::shared::Shared;
+use super::state::State;
+use super::{Ctx, Outcome, output, recovery};
+use crate::counters::TcpCounter;
+use crate::time::Instant;
+
+/// Timeouts in a row after which the path to the peer is looked up anew.
+const FORGET_PATH_AFTER: u8 = 3;
+
+/// Starts the retransmission timer from now (RFC 6298 §5).
+#[inline]
+pub(crate) fn restart_retransmit(conn: &mut Conn, shared: &Shared, now: Instant) {
+    conn.retransmit_at = now + conn.rtt.rto(conn.backoff, shared.config.rto_min, shared.config.rto_max);
+}
+
+/// Nothing is in flight any more.
+#[inline]
+pub(crate) fn stop_retransmit(conn: &mut Conn) {
+    conn.retransmit_at = Instant::FAR_FUTURE;
+    conn.backoff = 0;
+    conn.probes = 0;
+    conn.clear(flag::PERSIST);
+}
+
+/// RFC 9293 §3.8.6.1: data waits, nothing is in flight, and the window does not let it go: the window is probed.
+#[inline]
+pub(crate) fn watch_window(conn: &mut Conn, shared: &Shared, now: Instant) {
+    let waiting = conn.send_queued > 0 && conn.snd_nxt == conn.snd_una && conn.state.can_transmit();
+    if waiting && conn.retransmit_at == Instant::FAR_FUTURE {
+        conn.set(flag::PERSIST);
+        restart_retransmit(conn, shared, now);
+    }
+}
+
+/// The wheel fired for the connection.
+pub(crate) fn fire(conn: &mut Conn, index: u32, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
+    conn.armed_at = Instant::FAR_FUTURE;
+    if conn.delayed_ack_at <= ctx.now {
+        conn.delayed_ack_at = Instant::FAR_FUTURE;
+        if conn.has(flag::ACK_PENDING) {
+            conn.set(flag::ACK_NOW);
+            shared.counters.bump(TcpCounter::TxDelayedAcks);
+            shared.queue_transmit(conn, index);
+        }
+    }
+    let mut outcome = Outcome::Keep;
+    if conn.retransmit_at <= ctx.now {
+        outcome = match conn.state {
+            State::SynSent | State::SynReceived => handshake_timeout(conn, shared, ctx.now),
+            _ if conn.has(flag::PERSIST) => probe_window(conn, shared, ctx),
+            _ => data_timeout(conn, shared, ctx),
+        };
+        shared.queue_transmit(conn, index);
+    }
+    if outcome == Outcome::Keep && conn.idle_at <= ctx.now {
+        outcome = idle(conn, index, shared, ctx);
+    }
+    if outcome == Outcome::Keep {
+        shared.arm(conn, index);
+    }
+    outcome
+}
+
+fn handshake_timeout(conn: &mut Conn, shared: &mut Shared, now: Instant) -> Outcome {
+    let limit = if conn.state == State::SynSent { shared.config.syn_retries } else { shared.config.syn_ack_retries };
+    if conn.backoff >= limit {
+        shared.counters.bump(TcpCounter::EndTimedOut);
+        return Outcome::End(EndReason::TimedOut);
+    }
+    shared.counters.bump(TcpCounter::Timeouts);
+    conn.backoff += 1;
+    // RFC 6298 §5.7
+    conn.rtt.start_conservative_after_syn();
+    conn.set(flag::SYN_DUE | flag::SYN_RESENT);
+    conn.clear(flag::RTT_TIMED);
+    if conn.backoff >= FORGET_PATH_AFTER {
+        conn.path.forget();
+    }
+    restart_retransmit(conn, shared, now);
+    Outcome::Keep
+}
+
+fn data_timeout(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
+    if conn.backoff >= shared.config.data_retries {
+        return give_up(conn, shared, ctx);
+    }
+    shared.counters.bump(TcpCounter::Timeouts);
+    recovery::on_timeout(conn, shared, ctx.now);
+    // RFC 6298 §5.5, §5.6
+    conn.backoff += 1;
+    if conn.backoff >= FORGET_PATH_AFTER {
+        conn.path.forget();
+    }
+    restart_retransmit(conn, shared, ctx.now);
+    Outcome::Keep
+}
+
+/// RFC 9293 §3.8.6.1: at increasing intervals, for as long as the peer answers.
+fn probe_window(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
+    if conn.probes >= shared.config.data_retries {
+        return give_up(conn, shared, ctx);
+    }
+    conn.probes += 1;
+    conn.backoff = conn.backoff.saturating_add(1).min(15);
+    conn.set(flag::PROBE_DUE);
+    shared.counters.bump(TcpCounter::TxWindowProbes);
+    restart_retransmit(conn, shared, ctx.now);
+    Outcome::Keep
+}
+
+fn give_up(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
+    shared.counters.bump(TcpCounter::EndTimedOut);
+    shared.counters.bump(TcpCounter::ResetTimedOut);
+    output::send_reset(conn, shared, ctx);
+    Outcome::End(EndReason::TimedOut)
+}
+
+fn idle(conn: &mut Conn, index: u32, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
+    if conn.has(flag::LINGERING) {
+        shared.counters.bump(TcpCounter::EndUnread);
+        return Outcome::End(EndReason::Aborted);
+    }
+    let silent = clock_ms(ctx.now).wrapping_sub(conn.heard_ms);
+    if conn.state == State::FinWait2 {
+        let limit = as_millis(shared.config.fin_wait_2);
+        if silent < limit {
+            conn.idle_at = after(ctx.now, limit - silent);
+            return Outcome::Keep;
+        }
+        shared.counters.bump(TcpCounter::EndFinWait);
+        return Outcome::End(EndReason::TimedOut);
+    }
+    keep_alive(conn, index, silent, shared, ctx)
+}
+
+/// RFC 9293 §3.8.4
+fn keep_alive(conn: &mut Conn, index: u32, silent: u32, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
+    conn.idle_at = Instant::FAR_FUTURE;
+    if conn.keep_idle_ms == 0 || !conn.state.is_synchronized() {
+        return Outcome::Keep;
+    }
+    if silent < conn.keep_idle_ms {
+        conn.idle_at = after(ctx.now, conn.keep_idle_ms - silent);
+        return Outcome::Keep;
+    }
+    // While data is in flight its own timer watches the peer.
+    if conn.outstanding() == 0 {
+        if conn.probes >= conn.keep_probes {
+            shared.counters.bump(TcpCounter::EndKeepAlive);
+            shared.counters.bump(TcpCounter::ResetTimedOut);
+            output::send_reset(conn, shared, ctx);
+            return Outcome::End(EndReason::KeepAliveTimedOut);
+        }
+        conn.probes += 1;
+        conn.set(flag::KEEP_ALIVE_DUE);
+        shared.queue_transmit(conn, index);
+    }
+    conn.idle_at = after(ctx.now, conn.keep_interval_ms);
+    Outcome::Keep
+}
+
+/// Starts what watches an idle connection in its present state.
+pub(crate) fn start_idle(conn: &mut Conn, shared: &Shared, now: Instant) {
+    conn.idle_at = match conn.state {
+        State::FinWait2 => now + shared.config.fin_wait_2,
+        _ if conn.keep_idle_ms > 0 => after(now, conn.keep_idle_ms),
+        _ => Instant::FAR_FUTURE,
+    };
+}
+
+fn as_millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX / 4)
+}
+
+fn after(now: Instant, ms: u32) -> Instant {
+    now + Duration::from_millis(u64::from(ms))
+}
