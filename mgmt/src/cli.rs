@@ -76,11 +76,13 @@ pub enum Command {
     Drain(DrainArgs),
 
     /// Frames as they are on the wire, as pcapng
-    #[command(after_help = "Examples:\n  mgmt capture -w - | tcpdump -n -r -\n  mgmt capture -w - | wireshark -k -i -\n  \
+    #[command(
+        after_help = "Examples:\n  mgmt capture -w - | tcpdump -n -r -\n  mgmt capture -w - | wireshark -k -i -\n  \
         mgmt capture -w file.pcapng -f 'tcp port 80 and host 192.0.2.7' -c 1000 --seconds 60\n\n\
         Filters are terms joined by \"and\", each with an optional \"not\":\n  \
         arp, ip, ip6, icmp, icmp6, tcp, udp, [src|dst] host ADDRESS, [src|dst] net PREFIX, [src|dst] port NUMBER\n\n\
-        Ctrl-C ends it in order. What a slow reader misses is counted and said at the end; traffic never waits for it.")]
+        Ctrl-C ends it in order. What a slow reader misses is counted and said at the end; traffic never waits for it."
+    )]
     Capture(CaptureArgs),
 
     /// Print a completion script
@@ -231,8 +233,7 @@ impl From<Way> for Direction {
 
 fn state_parser() -> impl clap::builder::TypedValueParser<Value = TcpState> {
     use clap::builder::TypedValueParser as _;
-    PossibleValuesParser::new(TcpState::ALL.iter().map(|state| state.name()))
-        .try_map(|name| name.parse::<TcpState>())
+    PossibleValuesParser::new(TcpState::ALL.iter().map(|state| state.name())).try_map(|name| name.parse::<TcpState>())
 }
 
 /// The shortest interval keeps a watching terminal from becoming the load.

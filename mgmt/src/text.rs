@@ -88,7 +88,9 @@ mod tests {
 
     #[test]
     fn times_are_read_and_written() {
-        for (text, expected) in [("30", 30_000), ("30s", 30_000), ("1.5s", 1_500), ("500ms", 500), ("2m", 120_000), ("1h", 3_600_000)] {
+        for (text, expected) in
+            [("30", 30_000), ("30s", 30_000), ("1.5s", 1_500), ("500ms", 500), ("2m", 120_000), ("1h", 3_600_000)]
+        {
             assert_eq!(parse_duration(text).map(milliseconds), Ok(expected));
         }
         for wrong in ["", "s", "-1s", "1d", "1e400", "nan", "inf"] {

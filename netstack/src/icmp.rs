@@ -7,7 +7,7 @@ use smoltcp::wire::{Icmpv4DstUnreachable, Icmpv4Message, Icmpv4Packet};
 
 use crate::counters::IpCounter;
 use crate::frame::Frame;
-use crate::ip::egress::{IpHeader, Queue};
+use crate::ip::egress::IpHeader;
 use crate::ip::{Egress, HOP_LIMIT, IpMeta, PathCache, checksum, ipv4, protocol};
 use crate::time::Instant;
 
@@ -179,7 +179,7 @@ pub(crate) fn send_echo_reply(
     reply: Frame,
 ) -> Result<(), IpCounter> {
     let header = IpHeader { src, dst: meta.src, protocol, ecn: 0, hop_limit: HOP_LIMIT };
-    if egress.send_packet(now, &mut PathCache::from_ingress(meta), &header, reply, Queue::Control).is_ok() {
+    if egress.send_control(now, &mut PathCache::from_ingress(meta), &header, reply).is_ok() {
         egress.counters.bump(IpCounter::TxEchoReplies);
     }
     Ok(())
@@ -228,7 +228,7 @@ pub(crate) fn finish_error(egress: &mut Egress, now: Instant, meta: &IpMeta, pro
     let src = if egress.is_local(meta.dst) { Some(meta.dst) } else { egress.select_source(meta.src) };
     let Some(src) = src else { return };
     let header = IpHeader { src, dst: meta.src, protocol, ecn: 0, hop_limit: HOP_LIMIT };
-    if egress.send_packet(now, &mut PathCache::from_ingress(meta), &header, frame, Queue::Control).is_ok() {
+    if egress.send_control(now, &mut PathCache::from_ingress(meta), &header, frame).is_ok() {
         egress.counters.bump(IpCounter::TxIcmpErrors);
     }
 }

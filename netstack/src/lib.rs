@@ -26,7 +26,6 @@ pub mod routes;
 pub mod rss;
 pub mod slab;
 pub mod stack;
-#[path = "stack/adapter.rs"]
 pub mod tcp;
 pub mod time;
 pub mod udp;

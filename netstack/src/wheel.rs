@@ -124,16 +124,18 @@ impl TimerWheel {
                 return None;
             }
             self.current = self.current.max(tick);
-            let key = self.heads[level][slot];
+            let mut key = self.heads[level][slot];
             if level == 0 {
                 self.unlink(key);
                 self.len -= 1;
                 return Some(key);
             }
-            // The slot has begun: its timers move to lower levels, one by one.
-            let Some(due) = self.nodes.get(key).map(|node| node.tick) else { break };
-            self.unlink(key);
-            self.link(key, due);
+            // The slot has begun: its timers move to lower levels, all of them before anything below is looked at.
+            while let Some(&Node { tick: due, next, .. }) = self.nodes.get(key) {
+                self.unlink(key);
+                self.link(key, due);
+                key = next;
+            }
         }
         self.current = self.current.max(target);
         self.next_hint = u64::MAX;
@@ -158,8 +160,9 @@ impl TimerWheel {
         let (level, place) = if level < LEVELS {
             (level, tick)
         } else {
-            // Beyond the horizon: wait in the top slot that comes last, and be placed again from there.
-            (LEVELS - 1, self.current + HORIZON - (1 << (BITS * (LEVELS as u32 - 1))))
+            // In the wheel's next round: in its own top slot when that comes before the current one again, else (beyond
+            // the horizon) in the top slot that comes last, to be placed again from there.
+            (LEVELS - 1, tick.min(self.current + HORIZON - (1 << (BITS * (LEVELS as u32 - 1)))))
         };
         let slot = (place >> (BITS * level as u32)) as usize % SLOTS;
         let head = self.heads[level][slot];

@@ -63,11 +63,23 @@ impl Action {
     pub fn compile(rule: &Rule, options: &Options) -> Action {
         let server = options.server.as_deref();
         match &rule.route.action {
-            ActionSpec::Fixed { status, headers, body } => Action::Fixed(Fixed::compile(wire_status(*status), fields(headers), body.as_deref(), server)),
-            ActionSpec::Echo { status, headers } => Action::Echo(Echo::compile(wire_status(*status), fields(headers), rule, server, options.echo_body_limit)),
-            ActionSpec::Redirect { status, headers, target } => {
-                Action::Redirect(Redirect::compile(wire_status(*status), fields(headers), target, &rule.pattern, server))
+            ActionSpec::Fixed { status, headers, body } => {
+                Action::Fixed(Fixed::compile(wire_status(*status), fields(headers), body.as_deref(), server))
             }
+            ActionSpec::Echo { status, headers } => Action::Echo(Echo::compile(
+                wire_status(*status),
+                fields(headers),
+                rule,
+                server,
+                options.echo_body_limit,
+            )),
+            ActionSpec::Redirect { status, headers, target } => Action::Redirect(Redirect::compile(
+                wire_status(*status),
+                fields(headers),
+                target,
+                &rule.pattern,
+                server,
+            )),
             ActionSpec::Static { .. } => Action::NotServed(Reason::StaticNotServed),
             ActionSpec::Proxy { .. } => Action::NotServed(Reason::ProxyNotServed),
         }
@@ -120,7 +132,10 @@ impl Actions {
         Actions {
             actions: router.rules().iter().map(|rule| Action::compile(rule, &options)).collect(),
             refusals: Reason::ALL.iter().map(|reason| line(reason.status(), reason.help())).collect(),
-            protocol_refusals: proto::Refusal::ALL.iter().map(|refusal| line(refusal.status(), refusal.help())).collect(),
+            protocol_refusals: proto::Refusal::ALL
+                .iter()
+                .map(|refusal| line(refusal.status(), refusal.help()))
+                .collect(),
             options,
         }
     }
@@ -155,6 +170,12 @@ impl Actions {
 
     /// The 204 to an `OPTIONS` that the server answers itself; `Allow` is added.
     pub(crate) fn options_answer(&self) -> Prebuilt {
-        Prebuilt { status: Status::NO_CONTENT, server: self.options.server.clone(), content_type: None, headers: Vec::new(), body: Bytes::new() }
+        Prebuilt {
+            status: Status::NO_CONTENT,
+            server: self.options.server.clone(),
+            content_type: None,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 }

@@ -92,7 +92,14 @@ impl Answers {
     ///
     /// Fixed answers, redirects without parameters and refusals allocate nothing but once a second.
     #[inline]
-    pub fn respond(&mut self, found: Found, params: &Params, request: &Request<'_>, keep_alive: bool, stamp: &DateStamp) -> Response {
+    pub fn respond(
+        &mut self,
+        found: Found,
+        params: &Params,
+        request: &Request<'_>,
+        keep_alive: bool,
+        stamp: &DateStamp,
+    ) -> Response {
         let variant = Variant::of(request.head, keep_alive);
         let rule = match found {
             Found::Rule(rule) => rule,
@@ -157,9 +164,15 @@ impl Answers {
     fn allow(&mut self, allow: MethodSet, is_options: bool, variant: Variant, stamp: &DateStamp) -> Bytes {
         let known = self.allow.iter_mut().find(|answer| answer.allow == allow && answer.is_options == is_options);
         if let Some(AllowAnswer { prebuilt, slots, .. }) = known {
-            return slots.get_mut(variant.index()).map_or_else(Bytes::new, |slot| slot.answer(prebuilt, variant, stamp.second, &stamp.date));
+            return slots
+                .get_mut(variant.index())
+                .map_or_else(Bytes::new, |slot| slot.answer(prebuilt, variant, stamp.second, &stamp.date));
         }
-        let prebuilt = if is_options { self.actions.options_answer() } else { self.actions.refusal(Reason::MethodNotAllowed).cloned().unwrap_or_else(|| self.actions.options_answer()) };
+        let prebuilt = if is_options {
+            self.actions.options_answer()
+        } else {
+            self.actions.refusal(Reason::MethodNotAllowed).cloned().unwrap_or_else(|| self.actions.options_answer())
+        };
         let mut answer = AllowAnswer { allow, is_options, prebuilt, slots: Box::default() };
         answer.prebuilt.headers.push(("Allow".to_owned(), allow.to_string().into_bytes()));
         let bytes = answer.prebuilt.encode(variant, &stamp.date);
@@ -175,7 +188,13 @@ impl Answers {
 
 /// The finished answer at `index`, made or renewed if need be.
 #[inline]
-fn slot_answer(slots: &mut [Option<Variants>], index: usize, prebuilt: &Prebuilt, variant: Variant, stamp: &DateStamp) -> Bytes {
+fn slot_answer(
+    slots: &mut [Option<Variants>],
+    index: usize,
+    prebuilt: &Prebuilt,
+    variant: Variant,
+    stamp: &DateStamp,
+) -> Bytes {
     let slots = slots.get_mut(index).map(|slots| slots.get_or_insert_with(Box::default));
     match slots.and_then(|slots| slots.get_mut(variant.index())) {
         Some(slot) => slot.answer(prebuilt, variant, stamp.second, &stamp.date),

@@ -23,6 +23,7 @@ pub fn content_type(body: &str) -> &'static str {
 fn is_html(text: &str) -> bool {
     let starts_with = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let is_document = starts_with("<!doctype html") || starts_with("<html");
-    let is_element = text.strip_prefix('<').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic())) && text.ends_with('>');
+    let is_element = text.strip_prefix('<').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+        && text.ends_with('>');
     is_document || is_element
 }

@@ -30,7 +30,13 @@ pub struct Echo {
 const DEFAULT_FIELDS: [(&str, &[u8]); 2] = [("Cache-Control", b"no-store"), ("X-Content-Type-Options", b"nosniff")];
 
 impl Echo {
-    pub(crate) fn compile(status: Status, headers: Vec<(String, Vec<u8>)>, rule: &Rule, server: Option<&str>, body_limit: usize) -> Echo {
+    pub(crate) fn compile(
+        status: Status,
+        headers: Vec<(String, Vec<u8>)>,
+        rule: &Rule,
+        server: Option<&str>,
+        body_limit: usize,
+    ) -> Echo {
         let name = |name: &str| if name.is_empty() { "*".to_owned() } else { name.to_owned() };
         Echo {
             status,
@@ -131,9 +137,12 @@ impl EchoDraft {
     /// The answer, now that the body has ended.
     pub fn finish(mut self, variant: Variant, stamp: &DateStamp) -> Bytes {
         self.write_body();
-        let default = DEFAULT_FIELDS.iter().filter(|(name, _)| !self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)));
+        let default = DEFAULT_FIELDS
+            .iter()
+            .filter(|(name, _)| !self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)));
         let own = self.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
-        let headers: Vec<(&str, &[u8])> = default.copied().chain(own.map(|(name, value)| (name.as_str(), value.as_slice()))).collect();
+        let headers: Vec<(&str, &[u8])> =
+            default.copied().chain(own.map(|(name, value)| (name.as_str(), value.as_slice()))).collect();
         let head = ResponseHead {
             status: self.status,
             version: variant.version,
@@ -164,6 +173,11 @@ impl EchoDraft {
             None => json::string(&mut self.json, &STANDARD.encode(&self.body)),
         }
         let encoding = if text.is_some() { "utf-8" } else { "base64" };
-        let _ = write!(self.json, ",\"body_encoding\":\"{encoding}\",\"body_bytes\":{},\"body_truncated\":{truncated}}}\n", self.body_bytes);
+        // Writing to memory does not fail.
+        let _ = writeln!(
+            self.json,
+            ",\"body_encoding\":\"{encoding}\",\"body_bytes\":{},\"body_truncated\":{truncated}}}",
+            self.body_bytes
+        );
     }
 }

@@ -27,7 +27,9 @@ impl Variant {
 
     #[inline]
     pub(crate) fn index(self) -> usize {
-        usize::from(self.version == Version::Http10) | usize::from(self.keep_alive) << 1 | usize::from(self.head_request) << 2
+        usize::from(self.version == Version::Http10)
+            | usize::from(self.keep_alive) << 1
+            | usize::from(self.head_request) << 2
     }
 }
 
@@ -61,7 +63,8 @@ impl Prebuilt {
 
     /// Head, date and body in one piece.
     pub fn encode(&self, variant: Variant, date: &HttpDate) -> Bytes {
-        let headers: Vec<(&str, &[u8])> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        let headers: Vec<(&str, &[u8])> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
         let head = ResponseHead {
             status: self.status,
             version: variant.version,

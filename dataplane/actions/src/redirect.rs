@@ -22,7 +22,10 @@ pub struct Redirect {
 enum Kind {
     /// The same for every request.
     Literal(Prebuilt),
-    Template { prebuilt: Prebuilt, parts: Vec<Part> },
+    Template {
+        prebuilt: Prebuilt,
+        parts: Vec<Part>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -33,8 +36,15 @@ enum Part {
 }
 
 impl Redirect {
-    pub(crate) fn compile(status: Status, headers: Vec<(String, Vec<u8>)>, target: &Template, pattern: &Pattern, server: Option<&str>) -> Redirect {
-        let mut prebuilt = Prebuilt { status, server: server.map(str::to_owned), content_type: None, headers, body: Bytes::new() };
+    pub(crate) fn compile(
+        status: Status,
+        headers: Vec<(String, Vec<u8>)>,
+        target: &Template,
+        pattern: &Pattern,
+        server: Option<&str>,
+    ) -> Redirect {
+        let mut prebuilt =
+            Prebuilt { status, server: server.map(str::to_owned), content_type: None, headers, body: Bytes::new() };
         if let Some(location) = target.as_literal() {
             prebuilt.headers.push(("Location".to_owned(), location.as_bytes().to_vec()));
             return Redirect { kind: Kind::Literal(prebuilt) };
@@ -42,7 +52,9 @@ impl Redirect {
         let parts = target.parts.iter().map(|part| match part {
             TemplatePart::Literal(text) => Part::Literal(text.clone()),
             // The parser refuses names that the pattern does not have; an index past the end has no value.
-            TemplatePart::Param { name, place, .. } => Part::Param { index: pattern.param_index(name).unwrap_or(usize::MAX), place: *place },
+            TemplatePart::Param { name, place, .. } => {
+                Part::Param { index: pattern.param_index(name).unwrap_or(usize::MAX), place: *place }
+            }
             TemplatePart::RequestQuery => Part::RequestQuery,
         });
         Redirect { kind: Kind::Template { prebuilt, parts: parts.collect() } }
@@ -75,8 +87,12 @@ impl Redirect {
                 for part in parts {
                     match part {
                         Part::Literal(text) => push_path(&mut out, text),
-                        Part::Param { index, place: Place::Path } => push_path(&mut out, params.value(raw_path, *index).unwrap_or_default()),
-                        Part::Param { index, place: Place::Query } => push_query_value(&mut out, params.value(raw_path, *index).unwrap_or_default()),
+                        Part::Param { index, place: Place::Path } => {
+                            push_path(&mut out, params.value(raw_path, *index).unwrap_or_default())
+                        }
+                        Part::Param { index, place: Place::Query } => {
+                            push_query_value(&mut out, params.value(raw_path, *index).unwrap_or_default())
+                        }
                         Part::RequestQuery => push_query(&mut out, query),
                     }
                 }

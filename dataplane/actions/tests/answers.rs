@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Server, head_of};
 use actions::Reason;
+use common::{Server, head_of};
 
 #[test]
 fn fixed_answers_have_the_type_of_their_content() {
@@ -23,18 +23,42 @@ fn fixed_answers_have_the_type_of_their_content() {
         "/named: OK [Server: mine]",
     ]);
     for (path, expected) in [
-        ("/api/mock/rude", "HTTP/1.1 403 Forbidden\r\nDate: DATE\r\nContent-Type: application/json\r\nContent-Length: 26\r\n\r\n{\"msg\":\"GO PATCH UR MUM!\"}"),
+        (
+            "/api/mock/rude",
+            "HTTP/1.1 403 Forbidden\r\nDate: DATE\r\nContent-Type: application/json\r\nContent-Length: 26\r\n\r\n{\"msg\":\"GO PATCH UR MUM!\"}",
+        ),
         ("/fastest/ever/ok", "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Length: 0\r\n\r\n"),
         ("/array", "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n[1,2]"),
-        ("/almost", "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n\r\n{\"a\":"),
-        ("/number", "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\n42"),
-        ("/page", "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 19\r\n\r\n<!DOCTYPE html><p>x"),
-        ("/tag", "HTTP/1.1 404 Not Found\r\nDate: DATE\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 11\r\n\r\n<b>none</b>"),
-        ("/less", "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\n<3"),
-        ("/own", "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/csv\r\nContent-Length: 3\r\ncache-control: max-age=5\r\n\r\na,b"),
+        (
+            "/almost",
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n\r\n{\"a\":",
+        ),
+        (
+            "/number",
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\n42",
+        ),
+        (
+            "/page",
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 19\r\n\r\n<!DOCTYPE html><p>x",
+        ),
+        (
+            "/tag",
+            "HTTP/1.1 404 Not Found\r\nDate: DATE\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 11\r\n\r\n<b>none</b>",
+        ),
+        (
+            "/less",
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\n<3",
+        ),
+        (
+            "/own",
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/csv\r\nContent-Length: 3\r\ncache-control: max-age=5\r\n\r\na,b",
+        ),
         ("/gone", "HTTP/1.1 204 No Content\r\nDate: DATE\r\n\r\n"),
         ("/reset", "HTTP/1.1 205 Reset Content\r\nDate: DATE\r\nContent-Length: 0\r\n\r\n"),
-        ("/odd", "HTTP/1.1 299 \r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n\r\nodd"),
+        (
+            "/odd",
+            "HTTP/1.1 299 \r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n\r\nodd",
+        ),
         ("/named", "HTTP/1.1 200 OK\r\nDate: DATE\r\nServer: mine\r\nContent-Length: 0\r\n\r\n"),
     ] {
         assert_eq!(server.get(path), expected, "{path}");
@@ -44,7 +68,11 @@ fn fixed_answers_have_the_type_of_their_content() {
 #[test]
 fn every_variant_frames_itself() {
     let mut server = Server::new(&["/a: OK body"]);
-    let with = |extra: &str, body: &str| format!("HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 4\r\n{extra}\r\n{body}");
+    let with = |extra: &str, body: &str| {
+        format!(
+            "HTTP/1.1 200 OK\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 4\r\n{extra}\r\n{body}"
+        )
+    };
     for (method, version, keep_alive, expected) in [
         ("GET", "HTTP/1.1", true, with("", "body")),
         ("GET", "HTTP/1.1", false, with("Connection: close\r\n", "body")),
@@ -82,12 +110,27 @@ fn the_date_is_renewed_each_second_and_old_answers_stay_as_they_are() {
 fn refusals_are_short_and_say_why() {
     let mut server = Server::new(&["POST /a: OK", "/s: ./dist/", "/p: http://up", "PUT /a: OK"]);
     for (request, expected) in [
-        ("GET /none", "HTTP/1.1 404 Not Found\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 40\r\n\r\nnot found: no rule matches this path\n"),
-        ("GET /a", "HTTP/1.1 405 Method Not Allowed\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 61\r\nAllow: POST, PUT, OPTIONS\r\n\r\nmethod not allowed: see the Allow field for those that are\n"),
+        (
+            "GET /none",
+            "HTTP/1.1 404 Not Found\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 40\r\n\r\nnot found: no rule matches this path\n",
+        ),
+        (
+            "GET /a",
+            "HTTP/1.1 405 Method Not Allowed\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 61\r\nAllow: POST, PUT, OPTIONS\r\n\r\nmethod not allowed: see the Allow field for those that are\n",
+        ),
         ("OPTIONS /a", "HTTP/1.1 204 No Content\r\nDate: DATE\r\nAllow: POST, PUT, OPTIONS\r\n\r\n"),
-        ("GET /s/x", "HTTP/1.1 501 Not Implemented\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 60\r\n\r\nstatic_not_served: this server does not serve files yet\n"),
-        ("GET /p", "HTTP/1.1 501 Not Implemented\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 52\r\n\r\nproxy_not_served: this server does not proxy yet\n"),
-        ("GET /%00", "HTTP/1.1 400 Bad Request\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 36\r\n\r\nbad request: the path holds %00\n"),
+        (
+            "GET /s/x",
+            "HTTP/1.1 501 Not Implemented\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 60\r\n\r\nstatic_not_served: this server does not serve files yet\n",
+        ),
+        (
+            "GET /p",
+            "HTTP/1.1 501 Not Implemented\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 52\r\n\r\nproxy_not_served: this server does not proxy yet\n",
+        ),
+        (
+            "GET /%00",
+            "HTTP/1.1 400 Bad Request\r\nDate: DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 36\r\n\r\nbad request: the path holds %00\n",
+        ),
     ] {
         // Twice: made, and found again.
         for _ in 0..2 {
@@ -97,7 +140,9 @@ fn refusals_are_short_and_say_why() {
             let length = format!("Content-Length: {}", body.len());
             assert_eq!(body, expected.1, "{request}");
             assert!(body.is_empty() || head.contains(&length), "{head}");
-            let without_length = |head: &str| head.lines().filter(|line| !line.starts_with("Content-Length")).collect::<Vec<_>>().join("\n");
+            let without_length = |head: &str| {
+                head.lines().filter(|line| !line.starts_with("Content-Length")).collect::<Vec<_>>().join("\n")
+            };
             assert_eq!(without_length(head), without_length(expected.0), "{request}");
         }
     }
@@ -108,7 +153,8 @@ fn many_different_allow_answers_are_bounded_and_right() {
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "QUERY", "PURGE"];
     let lines: Vec<String> = (1..1u32 << methods.len())
         .map(|bits| {
-            let named: Vec<&str> = methods.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, method)| *method).collect();
+            let named: Vec<&str> =
+                methods.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, method)| *method).collect();
             format!("{} /m{bits}: OK", named.join(" "))
         })
         .collect();
@@ -128,9 +174,14 @@ fn many_different_allow_answers_are_bounded_and_right() {
 fn messages_that_could_not_be_understood_get_their_answer() {
     let mut server = Server::new(&["/a: OK"]);
     for refusal in proto::Refusal::ALL {
-        let answer = server.text(server.answers.refuse_message(*refusal, &server.stamp()));
+        let stamp = server.stamp();
+        let answer = server.answers.refuse_message(*refusal, &stamp);
+        let answer = server.text(answer);
         assert!(answer.starts_with(&format!("HTTP/1.1 {}", refusal.status().code())), "{answer}");
-        assert!(answer.contains("Connection: close\r\n") && answer.ends_with(&format!("{}\n", refusal.help())), "{answer}");
+        assert!(
+            answer.contains("Connection: close\r\n") && answer.ends_with(&format!("{}\n", refusal.help())),
+            "{answer}"
+        );
     }
     let names: std::collections::HashSet<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
     assert_eq!(names.len(), Reason::ALL.len());

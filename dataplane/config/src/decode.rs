@@ -105,16 +105,18 @@ impl Context {
         mut field: impl FnMut(&mut Context, &str, &Node),
     ) -> Option<()> {
         let entries = self.mapping(node)?;
-        for (index, entry) in entries.iter().enumerate() {
+        let mut seen: Vec<&Node> = Vec::with_capacity(known.len());
+        for entry in entries {
             let name = entry.key.as_str().unwrap_or_default();
             if !known.contains(&name) {
                 self.unknown_key(&entry.key, known);
                 continue;
             }
-            if let Some(first) = entries[..index].iter().find(|earlier| earlier.key.as_str() == Some(name)) {
-                self.duplicate_key(&entry.key, &first.key);
+            if let Some(first) = seen.iter().find(|earlier| earlier.as_str() == Some(name)) {
+                self.duplicate_key(&entry.key, first);
                 continue;
             }
+            seen.push(&entry.key);
             self.at(name, &entry.value, |cx| field(cx, name, &entry.value));
         }
         Some(())
@@ -201,6 +203,9 @@ impl<T: Scalar> Key for T {
     }
 }
 
+/// Items of a list of the model at most.
+const MAX_ITEMS: usize = 1024;
+
 impl<T: Key> Key for Vec<T> {
     fn decode(node: &Node, cx: &mut Context) -> Option<Vec<T>> {
         let parts;
@@ -213,6 +218,10 @@ impl<T: Key> Key for Vec<T> {
             Value::Null => &[],
             _ => std::slice::from_ref(node),
         };
+        if items.len() > MAX_ITEMS {
+            cx.error(node, format!("{} has {} items, more than {MAX_ITEMS}", cx.name(), items.len()));
+            return None;
+        }
         let decoded: Vec<Option<T>> = items
             .iter()
             .enumerate()

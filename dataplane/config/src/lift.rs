@@ -35,7 +35,7 @@ struct Line {
 
 /// Takes the routes out of `source`.
 pub(crate) fn lift(source: &Arc<Source>) -> Lifted {
-    let lines: Vec<Option<Line>> = (0..source.line_count()).map(|index| content(source, index, true)).collect();
+    let lines: Vec<Option<Line>> = (0..source.line_count()).map(|index| content(source, index)).collect();
     let mut blank: Vec<Range<usize>> = Vec::new();
     let mut sections = BTreeMap::new();
     let mut index = 0;
@@ -73,16 +73,15 @@ pub(crate) fn lift(source: &Arc<Source>) -> Lifted {
         };
         sections.insert(line.span.start + key.start, routes);
         blank.push(line.span.start + key.colon + 1..last.span.end.max(line.span.end));
-        // A comment behind a route is blanked with it: the parser would take a lone one as well.
         index += length;
     }
     Lifted { text: blanked(source.text(), &blank), sections }
 }
 
 /// The content of a line, `None` when there is only white space or a comment.
-fn content(source: &Source, index: usize, trim_comment: bool) -> Option<Line> {
+fn content(source: &Source, index: usize) -> Option<Line> {
     let line = source.line(index);
-    let length = if trim_comment { content_length(&line) } else { line.trim_end().len() };
+    let length = content_length(line);
     let content = &line[..length];
     let indent = content.len() - content.trim_start().len();
     let start = source.line_start(index);
@@ -232,8 +231,13 @@ fn joined(source: &Arc<Source>, first: Option<Range<usize>>, lines: &[Line], glu
 fn lines_until_closed(source: &Source, value: &str, below: &[Line], indent: usize) -> usize {
     let mut open = open_brackets(value);
     let mut used = 0;
-    while let Some(line) = below.get(used).filter(|line| open > 0 && line.indent >= indent) {
-        open += open_brackets(&source.text()[line.span.clone()]);
+    while let Some(line) = below.get(used).filter(|_| open > 0) {
+        let text = &source.text()[line.span.clone()];
+        // What stands below the key at its own indentation is the next route, or the end of the body.
+        if line.indent < indent || (line.indent == indent && !text.starts_with(['}', ']'])) {
+            break;
+        }
+        open += open_brackets(text);
         used += 1;
     }
     // Never closed: a brace in a text, not a body.
@@ -242,12 +246,15 @@ fn lines_until_closed(source: &Source, value: &str, below: &[Line], indent: usiz
 
 /// Brackets and braces opened less those closed, outside of quotes.
 fn open_brackets(text: &str) -> i64 {
-    let (mut open, mut at) = (0, 0);
+    let (mut open, mut at, mut quotes) = (0, 0, true);
     while let Some(byte) = text.as_bytes().get(at) {
         match byte {
             b'{' | b'[' => open += 1,
             b'}' | b']' => open -= 1,
-            b'"' => at = closing_quote(text, at).unwrap_or(at),
+            b'"' if quotes => match closing_quote(text, at) {
+                Some(close) => at = close,
+                None => quotes = false,
+            },
             _ => {}
         }
         at += 1;

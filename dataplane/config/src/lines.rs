@@ -16,11 +16,17 @@ use crate::text::{RouteText, Run, Text};
 pub(crate) fn content_length(line: &str) -> usize {
     let bytes = line.as_bytes();
     let mut at = 0;
+    // A kind of quote that is not closed once is not closed later on the line either.
+    let (mut double, mut single) = (true, true);
     while let Some(&byte) = bytes.get(at) {
+        let quoted = (byte == b'"' && double) || (byte == b'\'' && single && begins_token(line, at));
         match byte {
             b'#' if at == 0 || bytes[at - 1].is_ascii_whitespace() => break,
-            b'"' => at = closing_quote(line, at).unwrap_or(at),
-            b'\'' if begins_token(line, at) => at = closing_quote(line, at).unwrap_or(at),
+            _ if quoted => match closing_quote(line, at) {
+                Some(close) => at = close,
+                None if byte == b'"' => double = false,
+                None => single = false,
+            },
             _ => {}
         }
         at += 1;

@@ -246,7 +246,7 @@ impl Cores {
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
             let (first, last): (u16, u16) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-            if last > Self::MAX || first > last {
+            if last > Self::MAX || first > last || cores.len() > usize::from(Self::MAX) {
                 return None;
             }
             cores.extend(first..=last);
@@ -265,6 +265,10 @@ impl Key for Cores {
                 return None;
             };
             cores.extend(some);
+            if cores.len() > usize::from(Cores::MAX) + 1 {
+                cx.error(node, format!("{} names more CPUs than there can be", cx.name()));
+                return None;
+            }
         }
         let mut sorted = cores.clone();
         sorted.sort_unstable();

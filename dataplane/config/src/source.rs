@@ -2,7 +2,7 @@
 //! columns.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::text::{Position, Run, Text};
@@ -16,17 +16,14 @@ const STRIDE: usize = 256;
 pub(crate) struct Source {
     name: Arc<str>,
     text: Arc<str>,
-    lines: Vec<Line>,
+    /// Where each line begins.
+    lines: Vec<usize>,
+    /// The line that was asked for last: values stand side by side on the same one.
+    last_line: Mutex<(usize, Arc<str>)>,
     /// Characters before byte `k * STRIDE`.
     counts: Vec<usize>,
     /// Lists may be written as `a, b`: the value of an environment variable.
     comma_lists: bool,
-}
-
-#[derive(Debug)]
-struct Line {
-    start: usize,
-    text: Arc<str>,
 }
 
 impl Source {
@@ -44,11 +41,11 @@ impl Source {
         let mut lines = Vec::new();
         let mut start = 0;
         for line in text.split_inclusive('\n') {
-            lines.push(Line { start, text: line.trim_end_matches(['\n', '\r']).into() });
+            lines.push(start);
             start += line.len();
         }
         if text.is_empty() || text.ends_with('\n') {
-            lines.push(Line { start, text: "".into() });
+            lines.push(start);
         }
         let mut counts = Vec::with_capacity(text.len() / STRIDE + 1);
         let mut characters = 0;
@@ -58,7 +55,8 @@ impl Source {
             }
             characters += usize::from(begins_character(byte));
         }
-        Source { name, text: text.into(), lines, counts, comma_lists }
+        let last_line = Mutex::new((usize::MAX, "".into()));
+        Source { name, text: text.into(), lines, last_line, counts, comma_lists }
     }
 
     /// The whole text.
@@ -73,17 +71,27 @@ impl Source {
 
     /// Index of the line that holds the byte at `offset`, from 0.
     pub fn line_index(&self, offset: usize) -> usize {
-        self.lines.partition_point(|line| line.start <= offset).saturating_sub(1)
+        self.lines.partition_point(|&start| start <= offset).saturating_sub(1)
     }
 
     /// Byte offset of the beginning of a line counted from 0.
     pub fn line_start(&self, index: usize) -> usize {
-        self.lines.get(index).map_or(self.text.len(), |line| line.start)
+        self.lines.get(index).copied().unwrap_or(self.text.len())
     }
 
     /// The text of a line counted from 0, without its end.
-    pub fn line(&self, index: usize) -> Arc<str> {
-        self.lines.get(index).map_or_else(|| "".into(), |line| line.text.clone())
+    pub fn line(&self, index: usize) -> &str {
+        let line = self.text.get(self.line_start(index)..self.line_start(index + 1)).unwrap_or_default();
+        line.trim_end_matches(['\n', '\r'])
+    }
+
+    /// The same, to be kept.
+    fn shared_line(&self, index: usize) -> Arc<str> {
+        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 != index {
+            *last = (index, self.line(index).into());
+        }
+        last.1.clone()
     }
 
     /// How many lines there are.
@@ -120,7 +128,7 @@ impl Source {
         let line_end = self.line_start(line) + self.line(line).len();
         let end = span.end.min(line_end).max(span.start);
         let length = self.characters_before(end) - self.characters_before(span.start).min(self.characters_before(end));
-        Diagnostic::new(severity, self.position(span.start), self.line(line), reason).length(count(length))
+        Diagnostic::new(severity, self.position(span.start), self.shared_line(line), reason).length(count(length))
     }
 
     /// The bytes `span` as they stand, as a text with positions.
@@ -137,7 +145,7 @@ impl Source {
     pub fn decoded(&self, text: String, span: Range<usize>, escapes: bool) -> Text {
         let raw = self.text.get(span.clone()).unwrap_or_default();
         let at = self.position(span.start);
-        let line = self.line(self.line_index(span.start));
+        let line = self.shared_line(self.line_index(span.start));
         if text == raw && !raw.contains('\n') {
             return Text::new(text, at, line);
         }
@@ -150,7 +158,12 @@ impl Source {
             from += skipped.before;
             if !contiguous {
                 let (line, column) = self.line_column(span.start + from);
-                runs.push(Run { start: to, line, column, source_line: self.line(self.line_index(span.start + from)) });
+                runs.push(Run {
+                    start: to,
+                    line,
+                    column,
+                    source_line: self.shared_line(self.line_index(span.start + from)),
+                });
             }
             from += skipped.length;
             contiguous = skipped.length == wanted.len_utf8() && wanted != '\n';

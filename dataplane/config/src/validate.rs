@@ -13,13 +13,6 @@ const MAX_PORTS: usize = 64;
 /// Checks a whole configuration.
 pub(crate) fn check(config: &Config, found: &mut Diagnostics) {
     server(config, found);
-    if config.ports.is_empty() {
-        found.push(
-            config
-                .warning_at("ports", "the configuration has no ports: nothing can be received")
-                .help("add `ports:` with `kind: af_xdp` or `kind: tap`"),
-        );
-    }
     if config.ports.len() > MAX_PORTS {
         found.push(config.error_at("ports", format!("there can be at most {MAX_PORTS} ports")));
     }
@@ -29,12 +22,20 @@ pub(crate) fn check(config: &Config, found: &mut Diagnostics) {
     interfaces(config, found);
     addresses(config, found);
     listeners(config, found);
+    // What is missing altogether is only worth a word when nothing is wrong.
+    if !found.has_errors() {
+        missing(config, found);
+    }
+}
+
+fn missing(config: &Config, found: &mut Diagnostics) {
+    if config.ports.is_empty() {
+        let wrong = config.warning_at("ports", "the configuration has no ports: nothing can be received");
+        found.push(wrong.help("add `ports:` with `kind: af_xdp` or `kind: tap`"));
+    }
     if config.route_groups().all(|group| group.routes.is_empty()) {
-        found.push(
-            config
-                .warning_at("routes", "the configuration has no routes: every request will be answered 404")
-                .help("add `routes:`, such as `GET /hello: OK`"),
-        );
+        let wrong = config.warning_at("routes", "the configuration has no routes: every request will be answered 404");
+        found.push(wrong.help("add `routes:`, such as `GET /hello: OK`"));
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Nodes, nesting and what aliases repeat are bounded, so that a file of a few lines cannot grow to gigabytes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span};
@@ -19,8 +20,9 @@ pub(crate) const MAX_DEPTH: usize = 32;
 
 /// Reads a YAML document.
 pub(crate) fn read(source: &Arc<Source>) -> Result<Node, Diagnostic> {
-    let Lifted { text, mut sections } = lift(source);
-    let mut tree = Tree { source: source.clone(), nodes: 0, stack: Vec::new(), anchors: HashMap::new(), root: None };
+    let Lifted { text, sections } = lift(source);
+    let mut tree =
+        Tree { source: source.clone(), nodes: 0, copied: 0, stack: Vec::new(), anchors: HashMap::new(), root: None };
     for event in Parser::new_from_str_with_options(&text, options()) {
         let (event, span) = event.map_err(|error| {
             let at = error.marker().byte_offset().unwrap_or(text.len());
@@ -29,7 +31,7 @@ pub(crate) fn read(source: &Arc<Source>) -> Result<Node, Diagnostic> {
         tree.event(event, span)?;
     }
     let mut root = tree.root.unwrap_or(Node { value: Value::Null, source: source.clone(), span: 0..0 });
-    place(&mut root, &mut sections);
+    place(&mut root, &sections, &mut { MAX_NODES })?;
     Ok(root)
 }
 
@@ -54,20 +56,24 @@ pub(crate) fn quoted_scalar(text: &str) -> Option<String> {
     scalar
 }
 
-/// Puts the routes that were lifted out back under their keys.
-fn place(node: &mut Node, sections: &mut std::collections::BTreeMap<usize, Vec<RouteItem>>) {
+/// Puts the routes that were lifted out back under their keys, wherever aliases repeat them. `room`: how many may still come.
+fn place(node: &mut Node, sections: &BTreeMap<usize, Vec<RouteItem>>, room: &mut usize) -> Result<(), Diagnostic> {
     match &mut node.value {
         Value::Map(entries) => {
             for entry in entries {
-                match sections.remove(&entry.key.span.start) {
-                    Some(routes) => entry.value.value = Value::Routes(routes),
-                    None => place(&mut entry.value, sections),
-                }
+                let Some(routes) = sections.get(&entry.key.span.start) else {
+                    place(&mut entry.value, sections, room)?;
+                    continue;
+                };
+                let too_many = || entry.key.error(format!("the configuration has more than {MAX_NODES} routes"));
+                *room = room.checked_sub(routes.len()).ok_or_else(too_many)?;
+                entry.value.value = Value::Routes(routes.clone());
             }
         }
-        Value::List(items) => items.iter_mut().for_each(|item| place(item, sections)),
+        Value::List(items) => items.iter_mut().try_for_each(|item| place(item, sections, room))?,
         Value::Null | Value::Scalar { .. } | Value::Routes(_) => {}
     }
+    Ok(())
 }
 
 /// A collection that is not complete.
@@ -87,9 +93,16 @@ struct Anchored {
     depth: usize,
 }
 
+fn node_text_len(value: &Value) -> usize {
+    if let Value::Scalar { text, .. } = value { text.len() } else { 0 }
+}
+
 struct Tree {
     source: Arc<Source>,
+    /// Values that the document holds so far.
     nodes: usize,
+    /// Values that were copied for anchors and aliases.
+    copied: usize,
     stack: Vec<Open>,
     anchors: HashMap<usize, Anchored>,
     root: Option<Node>,
@@ -110,7 +123,9 @@ impl Tree {
                 let kind = if plain { Kind::Plain } else { Kind::Quoted };
                 let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if null { Value::Null } else { Value::Scalar { text: text.into_owned(), kind } };
-                self.complete(Node { value, source: self.source.clone(), span }, anchor, 1, 1)
+                // Long texts weigh more, so that aliases cannot repeat them at will.
+                let weight = 1 + node_text_len(&value) / 64;
+                self.complete(Node { value, source: self.source.clone(), span }, anchor, weight, 1)
             }
             Event::SequenceStart(_, anchor, _) => self.open(Value::List(Vec::new()), span, anchor),
             Event::MappingStart(_, anchor, _) => self.open(Value::Map(Vec::new()), span, anchor),
@@ -126,9 +141,9 @@ impl Tree {
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(anchored) => {
                     let (nodes, depth) = (anchored.nodes, anchored.depth);
-                    self.count(nodes, &span)?;
-                    self.nodes -= nodes;
-                    let node = self.anchors[&anchor].node.clone();
+                    self.copied += nodes;
+                    self.bounded(self.copied, &span)?;
+                    let node = anchored.node.clone();
                     self.complete(node, 0, nodes, depth)
                 }
                 None => error("this alias stands inside of the value that it names"),
@@ -141,9 +156,13 @@ impl Tree {
     }
 
     /// Holds `more` values against the bound.
-    fn count(&mut self, more: usize, span: &std::ops::Range<usize>) -> Result<(), Diagnostic> {
-        self.nodes = self.nodes.saturating_add(more);
-        if self.nodes <= MAX_NODES {
+    fn count(&mut self, more: usize, span: &Range<usize>) -> Result<(), Diagnostic> {
+        self.nodes += more;
+        self.bounded(self.nodes, span)
+    }
+
+    fn bounded(&self, nodes: usize, span: &Range<usize>) -> Result<(), Diagnostic> {
+        if nodes <= MAX_NODES {
             return Ok(());
         }
         Err(self.source.diagnostic(
@@ -153,7 +172,7 @@ impl Tree {
         ))
     }
 
-    fn open(&mut self, value: Value, span: std::ops::Range<usize>, anchor: usize) -> Result<(), Diagnostic> {
+    fn open(&mut self, value: Value, span: Range<usize>, anchor: usize) -> Result<(), Diagnostic> {
         let nodes_before = self.nodes;
         self.count(1, &span)?;
         self.stack.push(Open {
@@ -173,6 +192,8 @@ impl Tree {
             return Err(node.error(format!("the configuration is nested deeper than {MAX_DEPTH} levels")));
         }
         if anchor != 0 {
+            self.copied += nodes;
+            self.bounded(self.copied, &node.span)?;
             self.anchors.insert(anchor, Anchored { node: node.clone(), nodes, depth });
         }
         let Some(open) = self.stack.last_mut() else {

@@ -42,7 +42,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let builder = builders.into_iter().next().ok_or("the device has no queue")?;
     let mut port = builder.build()?;
     let info = port.info();
-    println!("{role} on {}: {}, zero-copy {}, huge pages {}", info.interface, info.mode, info.zero_copy, port.on_huge_pages());
+    println!(
+        "{role} on {}: {}, zero-copy {}, huge pages {}",
+        info.interface,
+        info.mode,
+        info.zero_copy,
+        port.on_huge_pages()
+    );
     run(&mut port, role, address, Duration::from_secs(seconds));
     let counters = port.counters();
     for (counter, value) in counters.iter().filter(|(_, value)| *value > 0) {

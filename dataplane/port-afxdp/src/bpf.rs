@@ -1,5 +1,5 @@
 //! The bpf(2) system call, as much of it as a program with three maps needs. No libbpf: see
-//! docs/decisions/0002-own-af-xdp-port.md.
+//! docs/decisions/0002-own-xdp-program.md.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

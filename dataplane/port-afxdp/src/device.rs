@@ -188,7 +188,8 @@ fn check(config: &AfXdpConfig) -> Result<(), PortError> {
     }
     // The fill ring is kept full, and as many frames again serve the transmit ring and what the stack holds.
     if u64::from(config.frames) < 2 * u64::from(rings) || config.frames > 1 << 20 {
-        let what = format!("{} frames a queue: from twice the ring entries ({}) to 1,048,576", config.frames, 2 * rings);
+        let what =
+            format!("{} frames a queue: from twice the ring entries ({}) to 1,048,576", config.frames, 2 * rings);
         return Err(PortError::operator(what));
     }
     if config.headroom > 1024 {
@@ -206,8 +207,10 @@ fn link_query() -> Result<LinkQuery, PortError> {
 
 fn facts(interface: &str) -> Result<LinkFacts, PortError> {
     link_query()?.facts(interface).map_err(|error| match error.raw_os_error() {
-        Some(libc::ENODEV) => PortError::operator(format!("there is no interface {interface:?} in this network namespace"))
-            .remedy("ip -brief link (and write one of those names)"),
+        Some(libc::ENODEV) => {
+            PortError::operator(format!("there is no interface {interface:?} in this network namespace"))
+                .remedy("ip -brief link (and write one of those names)")
+        }
         _ => PortError::host(format!("cannot read the facts of {interface}")).caused_by(error),
     })
 }
@@ -219,14 +222,16 @@ fn queues(config: &AfXdpConfig, link: &LinkFacts) -> Result<u32, PortError> {
         Some(0) => Err(PortError::operator("a device needs at least one queue")),
         Some(wanted) if wanted > has => {
             let what = format!("{} has {has} receive queues, {wanted} are configured", link.name);
-            Err(PortError::operator(what).remedy(format!("ethtool -L {} rx {wanted} (or combined {wanted})", link.name)))
+            Err(PortError::operator(what)
+                .remedy(format!("ethtool -L {} rx {wanted} (or combined {wanted})", link.name)))
         }
         Some(wanted) if wanted < has && !config.partial_queues => {
             let what = format!(
                 "{} spreads packets over {has} receive queues, but only {wanted} are configured; the others' packets would go to the kernel",
                 link.name
             );
-            Err(PortError::operator(what).remedy(format!("ethtool -L {} rx {wanted} (or combined {wanted})", link.name)))
+            Err(PortError::operator(what)
+                .remedy(format!("ethtool -L {} rx {wanted} (or combined {wanted})", link.name)))
         }
         Some(wanted) => Ok(wanted),
     }
@@ -290,22 +295,30 @@ fn attach_error(error: io::Error, mode: AttachMode, link: &LinkFacts, profile: &
     let what = format!("{} mode attach to {} (driver {}) was refused", mode.name(), link.name, link.driver);
     let remedy = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => return permission("attach an XDP program", error),
-        Some(libc::EBUSY | libc::EEXIST) => format!("another XDP program is there: ip link set dev {} xdp off", link.name),
+        Some(libc::EBUSY | libc::EEXIST) => {
+            format!("another XDP program is there: ip link set dev {} xdp off", link.name)
+        }
         Some(libc::ERANGE) => format!("the MTU is too large for this driver: ip link set {} mtu 1500", link.name),
         Some(libc::ENOSPC) => profile
             .native_attach
             .clone()
             .unwrap_or_else(|| format!("too few queues for XDP: ethtool -L {} with fewer channels", link.name)),
         Some(libc::EOPNOTSUPP) => "this driver has no native XDP: use mode generic".to_owned(),
-        _ => profile.native_attach.clone().unwrap_or_else(|| "use mode generic, or see dmesg for the driver's reason".to_owned()),
+        _ => profile
+            .native_attach
+            .clone()
+            .unwrap_or_else(|| "use mode generic, or see dmesg for the driver's reason".to_owned()),
     };
     PortError::host(what).remedy(remedy).caused_by(error)
 }
 
 fn mtu_error(link: &LinkFacts) -> PortError {
     let most = FRAME_SIZES[1] - KERNEL_HEADROOM - LINK_OVERHEAD;
-    PortError::host(format!("{} has an MTU of {}; without multi-buffer frames at most {most} work", link.name, link.mtu))
-        .remedy(format!("ip link set {} mtu {}", link.name, most.min(1500)))
+    PortError::host(format!(
+        "{} has an MTU of {}; without multi-buffer frames at most {most} work",
+        link.name, link.mtu
+    ))
+    .remedy(format!("ip link set {} mtu {}", link.name, most.min(1500)))
 }
 
 fn map_full(error: io::Error) -> PortError {

@@ -371,9 +371,9 @@ fn setup_error(step: Step, error: io::Error, link: &LinkFacts, queue: u32, copy:
                 .remedy("copy mode (or automatic)")
                 .caused_by(error)
         }
-        (Step::Bind, Some(libc::ENETDOWN)) => PortError::host(format!("{name} is down"))
-            .remedy(format!("ip link set {name} up"))
-            .caused_by(error),
+        (Step::Bind, Some(libc::ENETDOWN)) => {
+            PortError::host(format!("{name} is down")).remedy(format!("ip link set {name} up")).caused_by(error)
+        }
         _ => PortError::host(format!("AF_XDP on queue {queue} of {name}: {step:?} failed")).caused_by(error),
     }
 }

@@ -103,8 +103,7 @@ fn register(fd: BorrowedFd<'_>, pool: &FramePool) -> io::Result<()> {
     sys::set_option(fd, libc::SOL_XDP, libc::XDP_UMEM_REG, &umem)
 }
 
-type Rings =
-    (ConsumerRing<libc::xdp_desc>, ProducerRing<libc::xdp_desc>, ProducerRing<u64>, ConsumerRing<u64>);
+type Rings = (ConsumerRing<libc::xdp_desc>, ProducerRing<libc::xdp_desc>, ProducerRing<u64>, ConsumerRing<u64>);
 
 fn map_rings(fd: BorrowedFd<'_>, entries: u32) -> io::Result<Rings> {
     let size = entries as libc::c_int;

@@ -16,7 +16,9 @@ const SAMPLES: usize = 20_000;
 
 fn main() {
     let lines: Vec<String> = (0..ROUTES).map(line).collect();
-    let routes = lines.iter().zip(1..).map(|(line, number)| RouteText::Line(Text::new(line.as_str(), Position::new("routes", number, 1), line.as_str())));
+    let routes = lines.iter().zip(1..).map(|(line, number)| {
+        RouteText::Line(Text::new(line.as_str(), Position::new("routes", number, 1), line.as_str()))
+    });
     let groups = [RouteGroup { routes: routes.collect(), ..RouteGroup::default() }];
 
     let mut compile_ms: Vec<f64> = (0..9)
@@ -27,7 +29,11 @@ fn main() {
         })
         .collect();
     compile_ms.sort_by(f64::total_cmp);
-    println!("compile {ROUTES} routes: median {:.1} ms, worst {:.1} ms", compile_ms[compile_ms.len() / 2], compile_ms[compile_ms.len() - 1]);
+    println!(
+        "compile {ROUTES} routes: median {:.1} ms, worst {:.1} ms",
+        compile_ms[compile_ms.len() / 2],
+        compile_ms[compile_ms.len() - 1]
+    );
 
     let (router, _) = Router::compile(&groups).expect("the routes compile");
     println!("worst case of a lookup: {} nodes", router.worst_case_steps());
@@ -35,7 +41,11 @@ fn main() {
         measure(&router, kind, &(0..ROUTES).filter(|n| n % 4 == of).map(|n| path(n, 7)).collect::<Vec<_>>());
     }
     measure(&router, "all kinds", &(0..ROUTES).map(|n| path(n, 7)).collect::<Vec<_>>());
-    measure(&router, "rewritten (%41)", &(0..ROUTES).map(|n| path(n, 7).replace("/v1/", "/%761//")).collect::<Vec<_>>());
+    measure(
+        &router,
+        "rewritten (%41)",
+        &(0..ROUTES).map(|n| path(n, 7).replace("/v1/", "/%761//")).collect::<Vec<_>>(),
+    );
     measure(&router, "not found", &(0..ROUTES).map(|n| path(n, 7).replace("/v1/", "/v2/")).collect::<Vec<_>>());
 }
 

@@ -193,7 +193,9 @@ impl fmt::Display for ActionSpec {
             }
             ActionSpec::Static { root, .. } => f.write_str(root),
             ActionSpec::Proxy { upstream, path: None } => write!(f, "{upstream}"),
-            ActionSpec::Proxy { upstream: upstream @ Upstream::Unix { .. }, path: Some(path) } => write!(f, "{upstream}:{path}"),
+            ActionSpec::Proxy { upstream: upstream @ Upstream::Unix { .. }, path: Some(path) } => {
+                write!(f, "{upstream}:{path}")
+            }
             ActionSpec::Proxy { upstream, path: Some(path) } => write!(f, "{upstream}{path}"),
         }
     }

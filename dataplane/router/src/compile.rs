@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::host::{HostPattern, HostTable};
 use crate::method::{Method, MethodSet};
 use crate::pattern::Segment;
-use crate::router::{ANY_HOST, Router, Site};
+use crate::router::{ANY_HOST, Router, Site, server_methods};
 use crate::rule::{Rule, RuleId};
 use crate::trie::{Builder, Clash, Trie};
 use crate::{MAX_PARAMS, MAX_SEGMENTS, language};
@@ -36,7 +36,10 @@ fn parse_group(group: &RouteGroup, rules: &mut Vec<Rule>, found: &mut Diagnostic
     let prefix = language::parse_prefix(&group.prefix).unwrap_or_else(|fault| {
         let at = group.routes.first().map(RouteText::at);
         let reason = format!("prefix `{}` of the group: {}", group.prefix, fault.reason);
-        let fault_here = at.map_or_else(|| Diagnostic::about_file("", reason.as_str()), |at| Diagnostic::new(Severity::Error, at.clone(), "", reason.as_str()));
+        let fault_here = at.map_or_else(
+            || Diagnostic::about_file("", reason.as_str()),
+            |at| Diagnostic::new(Severity::Error, at.clone(), "", reason.as_str()),
+        );
         found.push(match fault.suggestion {
             Some(help) => fault_here.help(help),
             None => fault_here,
@@ -70,13 +73,17 @@ fn parse_group(group: &RouteGroup, rules: &mut Vec<Rule>, found: &mut Diagnostic
 
 fn parse_hosts(group: &RouteGroup, found: &mut Diagnostics) -> Vec<HostPattern> {
     let mut hosts = Vec::new();
+    let mut seen = HashSet::new();
     for (index, host) in group.hosts.iter().enumerate() {
         match HostPattern::parse(host) {
-            Ok(host) if hosts.contains(&host) => {}
+            Ok(host) if !seen.insert(host.clone()) => {}
             Ok(host) => hosts.push(host),
             Err((reason, help)) => {
                 let at = group.host_positions.get(index).or_else(|| group.routes.first().map(RouteText::at));
-                let fault = at.map_or_else(|| Diagnostic::about_file("", reason.as_str()), |at| Diagnostic::new(Severity::Error, at.clone(), "", reason.as_str()));
+                let fault = at.map_or_else(
+                    || Diagnostic::about_file("", reason.as_str()),
+                    |at| Diagnostic::new(Severity::Error, at.clone(), "", reason.as_str()),
+                );
                 found.push(fault.length(host.chars().count() as u32).help(help));
             }
         }
@@ -88,7 +95,10 @@ fn parse_hosts(group: &RouteGroup, found: &mut Diagnostics) -> Vec<HostPattern> 
 fn matcher_length(text: &RouteText) -> u32 {
     let length = match text {
         RouteText::Line(line) => {
-            let end = line.text.match_indices(':').find(|(at, _)| line.text.as_bytes().get(at + 1).is_none_or(|b| b.is_ascii_whitespace()));
+            let end = line
+                .text
+                .match_indices(':')
+                .find(|(at, _)| line.text.as_bytes().get(at + 1).is_none_or(|b| b.is_ascii_whitespace()));
             end.and_then(|(at, _)| line.text.get(..at)).unwrap_or(&line.text).chars().count()
         }
         RouteText::Pair { key, .. } => key.text.chars().count(),
@@ -99,15 +109,25 @@ fn matcher_length(text: &RouteText) -> u32 {
 /// What the parser checked for the route alone must also hold below its prefix.
 fn check_limits(rule: &Rule, found: &mut Diagnostics) {
     let names: Vec<&str> = rule.pattern.param_names().collect();
-    let repeated = names.iter().enumerate().find(|(index, name)| names.get(..*index).is_some_and(|before| before.contains(name)));
+    let repeated =
+        names.iter().enumerate().find(|(index, name)| names.get(..*index).is_some_and(|before| before.contains(name)));
     if let Some((_, name)) = repeated {
-        found.push(about(rule, Severity::Error, format!("parameter `{name}` is also in the prefix of the group")).help("give one of them another name"));
+        found.push(
+            about(rule, Severity::Error, format!("parameter `{name}` is also in the prefix of the group"))
+                .help("give one of them another name"),
+        );
     }
     if rule.pattern.segments().len() > MAX_SEGMENTS {
-        found.push(about(rule, Severity::Error, format!("more than {MAX_SEGMENTS} segments, prefix included")).help("use `*rest` for what is below"));
+        found.push(
+            about(rule, Severity::Error, format!("more than {MAX_SEGMENTS} segments, prefix included"))
+                .help("use `*rest` for what is below"),
+        );
     }
     if names.len() > MAX_PARAMS {
-        found.push(about(rule, Severity::Error, format!("more than {MAX_PARAMS} parameters, prefix included")).help("use `*rest` for what is below"));
+        found.push(
+            about(rule, Severity::Error, format!("more than {MAX_PARAMS} parameters, prefix included"))
+                .help("use `*rest` for what is below"),
+        );
     }
     // RFC 9110 §9.3.6: the target of CONNECT is an authority; it has no path.
     if rule.route.methods.contains(Method::Connect) {
@@ -118,7 +138,7 @@ fn check_limits(rule: &Rule, found: &mut Diagnostics) {
 
 fn assemble(rules: Vec<Rule>, found: &mut Diagnostics) -> Router {
     let (sites, hosts, trie) = link(&rules, found);
-    Router { rules: rules.into(), sites: sites.into(), hosts, trie }
+    Router { server_methods: server_methods(&rules), rules: rules.into(), sites: sites.into(), hosts, trie }
 }
 
 /// Builds sites, trie and tables; adds what the rules have against each other.
@@ -151,9 +171,17 @@ fn link(rules: &[Rule], found: &mut Diagnostics) -> (Vec<Site>, HostTable, Trie)
     report_clashes(&clashes, rules, found);
     report_renamed(&renamed, rules, found);
     if trie.worst_case_steps > MAX_STEPS {
-        let reason = format!("literals and parameters branch at so many segments that one lookup could visit {} nodes", trie.worst_case_steps);
-        let help = format!("the limit is {MAX_STEPS}: give the paths below one of them a literal segment of their own, or use `*rest`");
-        let fault = rules.get(culprit.index()).map_or_else(|| Diagnostic::about_file("", reason.as_str()), |rule| about(rule, Severity::Error, reason.as_str()));
+        let reason = format!(
+            "literals and parameters branch at so many segments that one lookup could visit {} nodes",
+            trie.worst_case_steps
+        );
+        let help = format!(
+            "the limit is {MAX_STEPS}: give the paths below one of them a literal segment of their own, or use `*rest`"
+        );
+        let fault = rules.get(culprit.index()).map_or_else(
+            || Diagnostic::about_file("", reason.as_str()),
+            |rule| about(rule, Severity::Error, reason.as_str()),
+        );
         found.push(fault.help(help));
     }
     (sites, hosts, trie)
@@ -174,7 +202,9 @@ fn report_clashes(clashes: &[Clash], rules: &[Rule], found: &mut Diagnostics) {
     // A rule for several hosts clashes in each of them: once is enough.
     let mut told: HashSet<(RuleId, RuleId)> = HashSet::new();
     for clash in clashes {
-        let (Some(first), Some(second)) = (rules.get(clash.first.index()), rules.get(clash.second.index())) else { continue };
+        let (Some(first), Some(second)) = (rules.get(clash.first.index()), rules.get(clash.second.index())) else {
+            continue;
+        };
         if told.insert((clash.first, clash.second)) {
             found.push(clash_diagnostic(&clash, first, second));
         }
@@ -183,14 +213,19 @@ fn report_clashes(clashes: &[Clash], rules: &[Rule], found: &mut Diagnostics) {
 
 fn clash_diagnostic(clash: &Clash, first: &Rule, second: &Rule) -> Diagnostic {
     let same_methods = first.route.taken_methods() == second.route.taken_methods();
-    if clash.unreachable && same_methods && first.pattern.same_shape(&second.pattern) && first.route.methods == second.route.methods {
+    if clash.unreachable
+        && same_methods
+        && first.pattern.same_shape(&second.pattern)
+        && first.route.methods == second.route.methods
+    {
         let diagnostic = about(second, Severity::Error, format!("a second rule for `{}`", matcher(second)));
         return also(diagnostic, first, "the first one is here").help("remove one of them");
     }
     let lost = if clash.lost == MethodSet::ALL { "every method".to_owned() } else { clash.lost.to_string() };
     if clash.unreachable {
         let diagnostic = about(second, Severity::Warning, format!("`{}` is never chosen", matcher(second)));
-        return also(diagnostic, first, "this rule comes before it and takes its methods").help("remove it, or name methods that are left");
+        return also(diagnostic, first, "this rule comes before it and takes its methods")
+            .help("remove it, or name methods that are left");
     }
     let diagnostic = about(second, Severity::Warning, format!("`{}` is never chosen for {lost}", matcher(second)));
     also(diagnostic, first, "this rule comes before it and takes them").help(format!("leave {lost} out here"))
@@ -217,8 +252,11 @@ fn report_renamed(renamed: &[(RuleId, RuleId)], rules: &[Rule], found: &mut Diag
 /// The first names that two rules have for the same segment.
 fn different_names<'a>(one: &'a Rule, other: &'a Rule) -> (&'a str, &'a str) {
     let pairs = one.pattern.segments().iter().zip(other.pattern.segments());
-    pairs.filter_map(|pair| match pair {
-        (Segment::Param(a), Segment::Param(b)) if a != b => Some((&**a, &**b)),
-        _ => None,
-    }).next().unwrap_or_default()
+    pairs
+        .filter_map(|pair| match pair {
+            (Segment::Param(a), Segment::Param(b)) if a != b => Some((&**a, &**b)),
+            _ => None,
+        })
+        .next()
+        .unwrap_or_default()
 }

@@ -50,7 +50,8 @@ impl Explanation {
         let mut params = Params::new();
         let found = router.find(method, host, path, &mut params);
         let hosts = router.hosts_asked(host);
-        let normal = Some(params.path(path).to_owned()).filter(|normal| normal.starts_with('/') && !matches!(found, Found::Refused(_)));
+        let normal = Some(params.path(path).to_owned())
+            .filter(|normal| normal.starts_with('/') && !matches!(found, Found::Refused(_)));
         let chosen = match found {
             Found::Rule(id) => router.rule(id),
             _ => None,
@@ -72,9 +73,13 @@ impl Explanation {
             (Found::Refused(refusal), _) => refusal.to_string(),
             (Found::Rule(_), None) => String::new(),
         };
-        let names = chosen.map(|rule| rule.pattern.param_names().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default();
+        let names =
+            chosen.map(|rule| rule.pattern.param_names().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default();
         // The value behind the last name is what a mounted directory looks up.
-        let names = names.into_iter().map(|name| if name.is_empty() { "*".to_owned() } else { name }).chain(["(below)".to_owned()]);
+        let names = names
+            .into_iter()
+            .map(|name| if name.is_empty() { "*".to_owned() } else { name })
+            .chain(["(below)".to_owned()]);
         Explanation {
             method,
             host: host.map(str::to_owned),
@@ -100,7 +105,9 @@ fn depth(rule: &Rule, path: &str) -> (usize, bool) {
         let goes_on = match (segment, part) {
             (Segment::Rest(_), Some(_)) => return (segments.len(), true),
             // A directory mounted at `/a/` takes everything below it.
-            (Segment::Literal(text), Some(_)) if mounts && text.is_empty() && index + 1 == segments.len() => return (segments.len(), true),
+            (Segment::Literal(text), Some(_)) if mounts && text.is_empty() && index + 1 == segments.len() => {
+                return (segments.len(), true);
+            }
             (Segment::Literal(text), Some(part)) => **text == *part,
             (Segment::Param(_), Some(part)) => !part.is_empty(),
             (_, None) => false,
@@ -125,7 +132,11 @@ fn host_rank(rule: &Rule, asked: &[Option<&HostPattern>]) -> Option<usize> {
 }
 
 fn host_text(rule: &Rule) -> String {
-    if rule.hosts.is_empty() { "any host".to_owned() } else { rule.hosts.iter().map(HostPattern::to_string).collect::<Vec<_>>().join(", ") }
+    if rule.hosts.is_empty() {
+        "any host".to_owned()
+    } else {
+        rule.hosts.iter().map(HostPattern::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn why_chosen(chosen: &Rule, method: Method, alone: bool) -> String {
@@ -138,7 +149,11 @@ fn why_chosen(chosen: &Rule, method: Method, alone: bool) -> String {
     } else {
         "files answer GET and HEAD".to_owned()
     };
-    if alone { format!("the only rule that matches; {named}") } else { format!("the most specific rule that matches; {named}") }
+    if alone {
+        format!("the only rule that matches; {named}")
+    } else {
+        format!("the most specific rule that matches; {named}")
+    }
 }
 
 /// Why a rule that matches the path does not answer.
@@ -202,9 +217,13 @@ impl fmt::Display for Explanation {
                 writeln!(f, "  host    {}", host_text(rule))?;
                 writeln!(f, "  action  {}", rule.route.action.kind())?;
             }
-            (None, Found::MethodNotAllowed { allow }) => writeln!(f, "  answer  405 Method Not Allowed, Allow: {allow}")?,
+            (None, Found::MethodNotAllowed { allow }) => {
+                writeln!(f, "  answer  405 Method Not Allowed, Allow: {allow}")?
+            }
             (None, Found::Options { allow }) => writeln!(f, "  answer  204 No Content, Allow: {allow}")?,
-            (None, Found::Refused(PathRefusal::TooLong)) => writeln!(f, "  answer  414 URI Too Long, {}", PathRefusal::TooLong.name())?,
+            (None, Found::Refused(PathRefusal::TooLong)) => {
+                writeln!(f, "  answer  414 URI Too Long, {}", PathRefusal::TooLong.name())?
+            }
             (None, Found::Refused(refusal)) => writeln!(f, "  answer  400 Bad Request, {}", refusal.name())?,
             (None, _) => writeln!(f, "  answer  404 Not Found")?,
         }

@@ -28,11 +28,17 @@ impl HostPattern {
         if let Some(suffix) = text.strip_prefix("*.") {
             return match Self::parse(suffix)? {
                 HostPattern::Exact(suffix) if !suffix.starts_with('[') => Ok(HostPattern::Below(suffix)),
-                _ => wrong(format!("`{text}` is no wildcard host"), "write `*.example.org`: one `*`, at the start, before a name"),
+                _ => wrong(
+                    format!("`{text}` is no wildcard host"),
+                    "write `*.example.org`: one `*`, at the start, before a name",
+                ),
             };
         }
         if text.contains('*') {
-            return wrong(format!("`*` in `{text}` is not a whole first label"), "write `*.example.org` for every name below example.org");
+            return wrong(
+                format!("`*` in `{text}` is not a whole first label"),
+                "write `*.example.org` for every name below example.org",
+            );
         }
         if text.contains("://") || text.contains('/') {
             return wrong(format!("`{text}` is not a host"), "write the name alone, without scheme and path");
@@ -41,17 +47,28 @@ impl HostPattern {
             return Ok(HostPattern::Exact(format!("[{address}]")));
         }
         if text.contains(':') {
-            return wrong(format!("host `{text}` has a port"), "leave the port out: rules answer for a host on every port that is served");
+            return wrong(
+                format!("host `{text}` has a port"),
+                "leave the port out: rules answer for a host on every port that is served",
+            );
         }
         if !text.is_ascii() {
-            return wrong(format!("host `{text}` has letters outside ASCII"), "write the name as clients send it, in its `xn--` form");
+            return wrong(
+                format!("host `{text}` has letters outside ASCII"),
+                "write the name as clients send it, in its `xn--` form",
+            );
         }
         let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
         let is_name = name.split('.').all(|label| {
-            !label.is_empty() && label.len() <= 63 && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         });
         if !is_name || name.len() > MAX_NAME_BYTES {
-            return wrong(format!("`{text}` is not a host name"), "labels of letters, digits and hyphens, with dots between them");
+            return wrong(
+                format!("`{text}` is not a host name"),
+                "labels of letters, digits and hyphens, with dots between them",
+            );
         }
         Ok(HostPattern::Exact(name))
     }
@@ -152,5 +169,4 @@ impl HostTable {
 }
 
 #[cfg(test)]
-#[path = "host_tests.rs"]
 mod tests;

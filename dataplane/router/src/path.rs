@@ -206,5 +206,4 @@ fn escape(byte: u8, out: &mut String) {
 }
 
 #[cfg(test)]
-#[path = "path_tests.rs"]
 mod tests;

@@ -54,6 +54,19 @@ pub struct Router {
     pub(crate) sites: Box<[Site]>,
     pub(crate) hosts: HostTable,
     pub(crate) trie: Trie,
+    /// The answer to `OPTIONS *`.
+    pub(crate) server_methods: MethodSet,
+}
+
+/// Every method that some rule takes, and `OPTIONS`. A rule that takes any method says nothing about which ones make
+/// sense: the usual ones are named for it.
+pub(crate) fn server_methods(rules: &[Rule]) -> MethodSet {
+    use Method::{Delete, Get, Head, Options, Patch, Post, Put};
+    let usual = || [Get, Head, Post, Put, Patch, Delete].into_iter().collect::<MethodSet>();
+    rules
+        .iter()
+        .map(|rule| rule.route.taken_methods())
+        .fold(MethodSet::of(Options), |set, taken| set.union(if taken == MethodSet::ALL { usual() } else { taken }))
 }
 
 impl Router {
@@ -84,7 +97,7 @@ impl Router {
         if let Err(refusal) = params.begin(path) {
             // RFC 9110 §9.3.7: `*` asks about the server as a whole.
             return match (method, path) {
-                (Method::Options, "*") => Found::Options { allow: self.all_methods() },
+                (Method::Options, "*") => Found::Options { allow: self.server_methods },
                 _ => Found::Refused(refusal),
             };
         }
@@ -120,16 +133,6 @@ impl Router {
             (false, Method::Options) => Found::Options { allow: and_options },
             (false, _) => Found::MethodNotAllowed { allow: and_options },
         }
-    }
-
-    fn all_methods(&self) -> MethodSet {
-        let taken = self.rules.iter().fold(MethodSet::of(Method::Options), |set, rule| set.union(rule.route.taken_methods()));
-        // A rule that takes any method says nothing about which ones make sense: name the usual ones.
-        if taken == MethodSet::ALL {
-            use Method::{Delete, Get, Head, Options, Patch, Post, Put};
-            return [Get, Head, Post, Put, Patch, Delete, Options].into_iter().collect();
-        }
-        taken
     }
 
     fn site(&self, index: u32) -> Option<(u32, &Site)> {

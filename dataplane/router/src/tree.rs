@@ -54,7 +54,8 @@ pub(crate) fn print(router: &Router, out: &mut impl fmt::Write) -> fmt::Result {
         let mut lines = Vec::new();
         collect(&root, "", &mut lines);
         let width = lines.iter().map(|(text, _)| text.chars().count()).max().unwrap_or(0);
-        let methods_width = lines.iter().filter_map(|(_, rule)| rule.map(|rule| methods(rule).len())).max().unwrap_or(0);
+        let methods_width =
+            lines.iter().filter_map(|(_, rule)| rule.map(|rule| methods(rule).len())).max().unwrap_or(0);
         for (text, rule) in &lines {
             match rule {
                 None => writeln!(out, "{text}")?,
@@ -80,7 +81,11 @@ fn collect<'r>(branch: &Branch<'r>, indent: &str, lines: &mut Vec<(String, Optio
             lines.push((format!("{indent}{elbow}/{shown}"), None));
         }
         for (nth, rule) in child.rules.iter().enumerate() {
-            let lead = if nth == 0 { format!("{indent}{elbow}/{}", name(Some(rule), depth)) } else { format!("{indent}{bar}") };
+            let lead = if nth == 0 {
+                format!("{indent}{elbow}/{}", name(Some(rule), depth))
+            } else {
+                format!("{indent}{bar}")
+            };
             lines.push((lead, Some(rule)));
         }
         collect(child, &format!("{indent}{bar}"), lines);

@@ -9,7 +9,8 @@ use router::{MAX_PATH_BYTES, Router};
 fn all_combinations(depth: u32, end: &str) -> Vec<String> {
     (0..1u32 << depth)
         .map(|bits| {
-            let path: String = (0..depth).map(|at| if bits >> at & 1 == 0 { "/a".to_owned() } else { format!("/:p{at}") }).collect();
+            let path: String =
+                (0..depth).map(|at| if bits >> at & 1 == 0 { "/a".to_owned() } else { format!("/:p{at}") }).collect();
             format!("{path}/{end}: OK {bits}")
         })
         .collect()
@@ -52,7 +53,9 @@ fn long_paths_cost_their_length_only() {
 
 #[test]
 fn many_hosts_and_long_host_names() {
-    let groups: Vec<_> = (0..500).map(|n| group(&[&format!("*.h{n}.test"), &format!("h{n}.test")], "", n, &[format!("/: OK {n}")])).collect();
+    let groups: Vec<_> = (0..500)
+        .map(|n| group(&[&format!("*.h{n}.test"), &format!("h{n}.test")], "", n, &[format!("/: OK {n}")]))
+        .collect();
     let router = compile(&groups);
     assert_eq!(ask(&router, "GET", Some("a.b.h499.test:1"), "/").0, "/: OK 499");
     assert_eq!(ask(&router, "GET", Some(&format!("{}h7.test", "a.".repeat(120))), "/").0, "/: OK 7");

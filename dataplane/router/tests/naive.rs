@@ -63,7 +63,13 @@ fn naive(router: &Router, method: &str, host: Option<&str>, path: &str) -> (Stri
             allow = allow.union(rule.route.taken_methods());
             if rule.route.taken_methods().contains(method) {
                 let named = rule.route.methods;
-                let class = if named.contains(method) { 0 } else if !named.is_empty() { 1 } else { 2 };
+                let class = if named.contains(method) {
+                    0
+                } else if !named.is_empty() {
+                    1
+                } else {
+                    2
+                };
                 found.push((ranks, class, rule.id, rule.to_string(), values));
             }
         }
@@ -85,22 +91,28 @@ fn any_line() -> impl Strategy<Value = String> {
     let methods = proptest::sample::subsequence(METHODS[..5].to_vec(), 0..3);
     let segment = prop_oneof![4 => Just("a"), 3 => Just("b"), 3 => Just(":"), 1 => Just("")];
     let action = prop_oneof![4 => Just("OK"), 1 => Just("./files/")];
-    (methods, proptest::collection::vec(segment, 1..5), any::<bool>(), action).prop_map(|(methods, segments, rest, action)| {
-        let last = segments.len() - 1;
-        let mut path = String::new();
-        for (index, segment) in segments.iter().enumerate() {
-            match *segment {
-                ":" => path += &format!("/:p{index}"),
-                "" if index < last => path += "/c",
-                literal => path += &format!("/{literal}"),
+    (methods, proptest::collection::vec(segment, 1..5), any::<bool>(), action).prop_map(
+        |(methods, segments, rest, action)| {
+            let last = segments.len() - 1;
+            let mut path = String::new();
+            for (index, segment) in segments.iter().enumerate() {
+                match *segment {
+                    ":" => path += &format!("/:p{index}"),
+                    "" if index < last => path += "/c",
+                    literal => path += &format!("/{literal}"),
+                }
             }
-        }
-        if rest {
-            path = format!("{}/*r", path.trim_end_matches('/'));
-        }
-        let methods: String = if action == "OK" { methods.iter().map(|method| format!("{method} ")).collect() } else { String::new() };
-        format!("{methods}{path}: {action}")
-    })
+            if rest {
+                path = format!("{}/*r", path.trim_end_matches('/'));
+            }
+            let methods: String = if action == "OK" {
+                methods.iter().map(|method| format!("{method} ")).collect()
+            } else {
+                String::new()
+            };
+            format!("{methods}{path}: {action}")
+        },
+    )
 }
 
 fn any_groups() -> impl Strategy<Value = Vec<RouteGroup>> {
@@ -108,17 +120,23 @@ fn any_groups() -> impl Strategy<Value = Vec<RouteGroup>> {
     groups.prop_map(|groups| {
         // A second rule for the same matcher and host is an error: keep the first.
         let mut seen: Vec<(&str, String)> = Vec::new();
-        groups.iter().map(|(hosts, lines)| {
-            let hosts = HOSTS[*hosts];
-            let lines: Vec<&String> = lines.iter().filter(|line| {
-                let key = line.split(": ").next().unwrap_or_default().to_owned();
-                let names: Vec<&str> = if hosts.is_empty() { vec![""] } else { hosts.to_vec() };
-                let is_new = names.iter().all(|host| !seen.contains(&(host, key.clone())));
-                seen.extend(names.into_iter().map(|host| (host, key.clone())));
-                is_new
-            }).collect();
-            group(hosts, "", 1, &lines)
-        }).collect()
+        groups
+            .iter()
+            .map(|(hosts, lines)| {
+                let hosts = HOSTS[*hosts];
+                let lines: Vec<&String> = lines
+                    .iter()
+                    .filter(|line| {
+                        let key = line.split(": ").next().unwrap_or_default().to_owned();
+                        let names: Vec<&str> = if hosts.is_empty() { vec![""] } else { hosts.to_vec() };
+                        let is_new = names.iter().all(|host| !seen.contains(&(host, key.clone())));
+                        seen.extend(names.into_iter().map(|host| (host, key.clone())));
+                        is_new
+                    })
+                    .collect();
+                group(hosts, "", 1, &lines)
+            })
+            .collect()
     })
 }
 

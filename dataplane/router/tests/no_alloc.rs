@@ -38,7 +38,10 @@ static ALLOCATOR: Counting = Counting;
 fn find_allocates_nothing() {
     let mut lines: Vec<String> = (0..1000).map(|n| format!("GET /s{n}/:id/x/*rest: OK {n}")).collect();
     lines.push("/plain: OK".to_owned());
-    let router = common::compile(&[common::group(&[], "", 1, &lines), common::group(&["*.example.org", "[::1]"], "", 2000, &["/h/:x: OK"])]);
+    let router = common::compile(&[
+        common::group(&[], "", 1, &lines),
+        common::group(&["*.example.org", "[::1]"], "", 2000, &["/h/:x: OK"]),
+    ]);
     let requests = [
         (Method::Get, None, "/plain"),
         (Method::Get, None, "/s500/7/x/y/z"),

@@ -50,7 +50,7 @@ pub enum ClientError {
     #[error("no answer within {} seconds", .0.as_secs_f64())]
     Timeout(Duration),
     /// The answer is no line of this protocol.
-    #[error("the answer was not understood")]
+    #[error("no whole answer came")]
     Frame(#[source] FrameError),
     /// The answer is not of the shape that the command has.
     #[error("the answer was not understood")]
@@ -76,9 +76,7 @@ impl ClientError {
             ClientError::PermissionDenied { .. } => {
                 Some("run it with sudo, or join the group that owns the socket (`ls -l` shows it)".to_owned())
             }
-            ClientError::Timeout(_) => {
-                Some("the process is busy or stopped; look at its log and at `top`".to_owned())
-            }
+            ClientError::Timeout(_) => Some("the process is busy or stopped; look at its log and at `top`".to_owned()),
             ClientError::Shape(_) | ClientError::Frame(FrameError::NotUtf8 | FrameError::TooLong(_)) => {
                 Some("is this the socket of `anygate`, and `mgmt` of the same version?".to_owned())
             }

@@ -52,9 +52,7 @@ impl Hello {
         if any.hello.protocol != PROTOCOL_VERSION {
             return Err(unsupported(&any.hello));
         }
-        serde_json::from_str::<Line>(line)
-            .map(|line| line.hello)
-            .map_err(|error| ApiError::from_json("hello", &error))
+        serde_json::from_str::<Line>(line).map(|line| line.hello).map_err(|error| ApiError::from_json("hello", &error))
     }
 }
 

@@ -76,7 +76,8 @@ impl Target<'_> {
         match self {
             Target::Standard => {
                 // Standard output through its descriptor: the library's buffer waits for line ends.
-                let own = rustix::io::dup(io::stdout()).map_err(|error| Failure::output("use standard output")(error.into()))?;
+                let own = rustix::io::dup(io::stdout())
+                    .map_err(|error| Failure::output("use standard output")(error.into()))?;
                 Ok(Box::new(File::from(own)))
             }
             Target::File(path) => {

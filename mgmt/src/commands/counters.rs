@@ -8,9 +8,8 @@ use crate::text::count;
 use mgmt_api::{CounterRow, CountersReply, CountersRequest, DropsReply, DropsRequest};
 
 /// Columns for workers; more would not be read by anybody, and `--json` has them all.
-const WORKER_COLUMNS: [&str; 16] = [
-    "W0", "W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "W11", "W12", "W13", "W14", "W15",
-];
+const WORKER_COLUMNS: [&str; 16] =
+    ["W0", "W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "W11", "W12", "W13", "W14", "W15"];
 
 pub(super) fn counters(session: &Session, args: &CountersArgs) -> Result<(), Failure> {
     session.watch(&args.watch, &CountersRequest {}, |reply: &CountersReply, width| {

@@ -7,8 +7,7 @@ use crate::text::{count, milliseconds, printable_lines};
 use mgmt_api::{DrainReply, DrainRequest, ReloadReply};
 
 pub(super) fn reloaded(reply: &ReloadReply, _width: Option<usize>) -> String {
-    let mut text =
-        format!("reloaded: generation {}, {}\n", reply.generation, count(reply.routes, "route"));
+    let mut text = format!("reloaded: generation {}, {}\n", reply.generation, count(reply.routes, "route"));
     for warning in &reply.warnings {
         text.push_str(&format!("warning: {}\n", printable_lines(warning.trim_end())));
     }

@@ -15,8 +15,12 @@ pub(super) fn table(reply: &RoutesReply, width: Option<usize>) -> String {
     }
     let mut table = Table::new(header);
     for route in &reply.routes {
-        let mut cells =
-            vec![methods(route).into(), route.pattern.as_str().into(), place(route).into(), route.action.as_str().into()];
+        let mut cells = vec![
+            methods(route).into(),
+            route.pattern.as_str().into(),
+            place(route).into(),
+            route.action.as_str().into(),
+        ];
         if with_hosts {
             let hosts = if route.hosts.is_empty() { "*".to_owned() } else { route.hosts.join(",") };
             cells.insert(0, hosts.into());

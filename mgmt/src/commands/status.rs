@@ -41,7 +41,16 @@ pub(super) fn table(reply: &StatusReply, width: Option<usize>) -> String {
 
 fn workers(workers: &[WorkerStatus]) -> Table {
     let mut table = Table::new([
-        "WORKER", "CPU", "INTERFACE", "QUEUE", "CONNECTIONS", "REQUESTS", "BUSY", "FRAMES", "FREE", "LOWEST",
+        "WORKER",
+        "CPU",
+        "INTERFACE",
+        "QUEUE",
+        "CONNECTIONS",
+        "REQUESTS",
+        "BUSY",
+        "FRAMES",
+        "FREE",
+        "LOWEST",
     ]);
     for worker in workers {
         table.row([

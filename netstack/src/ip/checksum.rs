@@ -27,9 +27,20 @@ impl Sum {
             }
         }
         let mut total = self.0 + lanes[0] + lanes[1] + lanes[2] + lanes[3];
-        let (words, rest) = rest.as_chunks::<2>();
-        for word in words {
+        // Below 16 bytes are left: at most one each of 8, 4, 2 and 1.
+        let mut rest = rest;
+        if let Some((word, after)) = rest.split_first_chunk::<8>() {
+            let word = u64::from_ne_bytes(*word);
+            total += (word & 0xffff_ffff) + (word >> 32);
+            rest = after;
+        }
+        if let Some((word, after)) = rest.split_first_chunk::<4>() {
+            total += u64::from(u32::from_ne_bytes(*word));
+            rest = after;
+        }
+        if let Some((word, after)) = rest.split_first_chunk::<2>() {
             total += u64::from(u16::from_ne_bytes(*word));
+            rest = after;
         }
         if let [last] = rest {
             // RFC 1071 §4.1: an odd byte counts as if a zero byte followed.

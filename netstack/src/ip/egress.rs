@@ -69,7 +69,7 @@ impl core::error::Error for EgressError {}
 
 /// Which queue a packet waits in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Queue {
+enum Queue {
     Control,
     Data,
 }
@@ -203,7 +203,6 @@ impl Egress {
     /// Sends a transport packet. `frame` holds exactly that packet, its checksum done or marked
     /// [`TxChecksum::Offload`] relative to the packet's first byte. Headers are put in front, and the frame is queued, or
     /// waits (bounded) until the neighbour is resolved. `path` remembers the way for the next time.
-    #[inline]
     #[allow(clippy::too_many_arguments, reason = "the fields of an IP header; a struct would only rename them")]
     pub fn send(
         &mut self,
@@ -216,12 +215,23 @@ impl Egress {
         frame: Frame,
     ) -> Result<(), EgressError> {
         let header = IpHeader { src, dst, protocol, ecn, hop_limit: HOP_LIMIT };
-        self.send_packet(now, path, &header, frame, Queue::Data)
+        self.send_inlined(now, path, &header, frame, Queue::Data)
     }
 
-    /// As [`Egress::send`], for either queue and any hop limit.
-    #[inline]
-    pub(crate) fn send_packet(
+    /// As [`Egress::send`], before data and with any hop limit.
+    pub(crate) fn send_control(
+        &mut self,
+        now: Instant,
+        path: &mut PathCache,
+        header: &IpHeader,
+        frame: Frame,
+    ) -> Result<(), EgressError> {
+        self.send_inlined(now, path, header, frame, Queue::Control)
+    }
+
+    /// One copy for each queue, so that the header's fields stay in registers.
+    #[inline(always)]
+    fn send_inlined(
         &mut self,
         now: Instant,
         path: &mut PathCache,

@@ -130,4 +130,9 @@ impl Stack {
     pub fn connection_count(&self) -> usize {
         self.tcp.connection_count()
     }
+
+    /// TCP itself, for what only tests and simulations look at ([`Tcp::audit`](crate::tcp::Tcp::audit)).
+    pub fn tcp(&self) -> &crate::tcp::Tcp {
+        &self.tcp
+    }
 }

@@ -52,9 +52,25 @@ impl Stack {
             ecn: header.ecn,
             ingress_mac: link.source,
         };
-        let Some(place) = header.fragment else {
-            return self.deliver_v4(now, &meta, header.protocol, frame, header.header_len);
-        };
+        match header.fragment {
+            None if header.protocol == protocol::TCP => {
+                self.deliver_segment(now, &meta, frame, header.header_len);
+                Ok(())
+            }
+            None => self.deliver_v4(now, &meta, header.protocol, frame, header.header_len),
+            Some(place) => self.handle_fragment_v4(now, &meta, &header, place, frame),
+        }
+    }
+
+    #[cold]
+    fn handle_fragment_v4(
+        &mut self,
+        now: Instant,
+        meta: &IpMeta,
+        header: &ipv4::Ipv4Header,
+        place: ipv4::Ipv4Fragment,
+        frame: Frame,
+    ) -> Result<(), IpCounter> {
         self.egress.counters.bump(IpCounter::RxFragments);
         let fragment = Fragment {
             protocol: header.protocol,
@@ -63,14 +79,13 @@ impl Stack {
             more: place.more,
             payload: header.header_len,
         };
-        let Some(whole) = self.fragments.insert(now, &meta, fragment, frame)? else { return Ok(()) };
+        let Some(whole) = self.fragments.insert(now, meta, fragment, frame)? else { return Ok(()) };
         self.egress.counters.bump(IpCounter::RxReassembled);
         let Reassembled { meta, protocol, frame } = whole;
         self.deliver_v4(now, &meta, protocol, frame, ipv4::HEADER_LEN)
     }
 
     /// `frame` begins with the IPv4 header of a whole packet and ends with the packet; its payload lies at `at`.
-    #[inline]
     fn deliver_v4(
         &mut self,
         now: Instant,
@@ -81,7 +96,7 @@ impl Stack {
     ) -> Result<(), IpCounter> {
         match protocol {
             protocol::TCP => {
-                self.deliver_tcp(now, meta, frame, at);
+                self.deliver_segment(now, meta, frame, at);
                 Ok(())
             }
             protocol::UDP => {
@@ -118,14 +133,26 @@ impl Stack {
         };
         let packet = Packet6 { header, destination };
         if header.next_header == protocol::TCP {
-            return self.deliver_v6(now, &meta, &packet, protocol::TCP, frame, ipv6::HEADER_LEN, 6);
+            return self.deliver_segment_v6(now, &meta, &packet, frame, ipv6::HEADER_LEN);
         }
+        self.handle_extended_v6(now, &meta, &packet, frame)
+    }
+
+    /// Everything that is not TCP right behind the IPv6 header.
+    fn handle_extended_v6(
+        &mut self,
+        now: Instant,
+        meta: &IpMeta,
+        packet: &Packet6,
+        frame: Frame,
+    ) -> Result<(), IpCounter> {
+        let header = &packet.header;
         match ipv6::walk(frame.data(), header.next_header, ipv6::HEADER_LEN, false) {
             Ok(Upper::Payload { protocol, offset, named_at }) => {
-                self.deliver_v6(now, &meta, &packet, protocol, frame, offset, named_at)
+                self.deliver_v6(now, meta, packet, protocol, frame, offset, named_at)
             }
-            Ok(Upper::Fragment(fragment)) => self.handle_fragment_v6(now, &meta, &packet, fragment, frame),
-            Err(refusal) => Err(self.refuse_v6(now, &meta, &frame, refusal)),
+            Ok(Upper::Fragment(fragment)) => self.handle_fragment_v6(now, meta, packet, fragment, frame),
+            Err(refusal) => Err(self.refuse_v6(now, meta, &frame, refusal)),
         }
     }
 
@@ -158,7 +185,6 @@ impl Stack {
     }
 
     /// `frame` begins with the IPv6 header of a whole packet and ends with the packet; its payload lies at `at`.
-    #[inline]
     #[allow(clippy::too_many_arguments, reason = "the packet's place and what its headers said")]
     fn deliver_v6(
         &mut self,
@@ -174,11 +200,7 @@ impl Stack {
             return Err(IpCounter::DropIpv6SourceMartian);
         }
         match protocol {
-            protocol::TCP if packet.destination != Destination::Local => Err(IpCounter::DropTcpGroup),
-            protocol::TCP => {
-                self.deliver_tcp(now, meta, frame, at);
-                Ok(())
-            }
+            protocol::TCP => self.deliver_segment_v6(now, meta, packet, frame, at),
             protocol::UDP => {
                 if let Received::PortClosed(frame) = self.udp.handle(&mut self.egress, meta, frame, at)? {
                     let report = icmpv6::Report::PortUnreachable;
@@ -214,7 +236,26 @@ impl Stack {
     }
 
     #[inline]
-    fn deliver_tcp(&mut self, now: Instant, meta: &IpMeta, mut frame: Frame, at: usize) {
+    fn deliver_segment_v6(
+        &mut self,
+        now: Instant,
+        meta: &IpMeta,
+        packet: &Packet6,
+        frame: Frame,
+        at: usize,
+    ) -> Result<(), IpCounter> {
+        if packet.destination != Destination::Local {
+            return Err(IpCounter::DropTcpGroup);
+        }
+        if packet.header.src.is_unspecified() {
+            return Err(IpCounter::DropIpv6SourceMartian);
+        }
+        self.deliver_segment(now, meta, frame, at);
+        Ok(())
+    }
+
+    #[inline]
+    fn deliver_segment(&mut self, now: Instant, meta: &IpMeta, mut frame: Frame, at: usize) {
         frame.trim_front(at);
         self.tcp.handle_segment(&mut Ctx { now, egress: &mut self.egress }, meta, frame);
     }

@@ -118,6 +118,7 @@ fn end(conn: &mut Conn, index: u32, reason: EndReason, shared: &mut Shared, ctx:
 pub(super) fn after_read(conn: &mut Conn, index: u32, shared: &mut Shared) {
     if conn.has(flag::LINGERING) && conn.recv_queued == 0 {
         conn.clear(flag::LINGERING);
+        shared.discard_recv(conn);
         shared.wheel.cancel(index);
         conn.armed_at = crate::time::Instant::FAR_FUTURE;
         conn.idle_at = crate::time::Instant::FAR_FUTURE;

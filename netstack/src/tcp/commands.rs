@@ -11,15 +11,15 @@ use super::table::Entry;
 use super::tuple::{self, Tuple};
 use super::{ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, output};
 use crate::counters::TcpCounter;
-use crate::ip::PathCache;
+use crate::ip::{Egress, PathCache};
 
 impl Tcp {
     /// Accepts connections to a port from now on.
-    pub fn listen(&mut self, ctx: &Ctx<'_>, config: &ListenConfig) -> Result<ListenerId, ListenError> {
-        if config.address.is_some_and(|address| !ctx.egress.is_local(address)) {
+    pub fn listen(&mut self, egress: &Egress, config: ListenConfig) -> Result<ListenerId, ListenError> {
+        if config.address.is_some_and(|address| !egress.is_local(address)) {
             return Err(ListenError::NotLocal);
         }
-        self.shared.listeners.listen(config)
+        self.shared.listeners.listen(&config)
     }
 
     /// Accepts no more connections. Established ones stay; half-open ones are dropped; later SYNs are reset.
@@ -49,7 +49,7 @@ impl Tcp {
 
     /// Opens a connection. [`Ready::CONNECTED`](super::Ready::CONNECTED) or
     /// [`Ready::ENDED`](super::Ready::ENDED) follows; data may be queued before.
-    pub fn connect(&mut self, ctx: &mut Ctx<'_>, config: &ConnectConfig) -> Result<ConnId, ConnectError> {
+    pub fn connect(&mut self, ctx: &mut Ctx<'_>, config: ConnectConfig) -> Result<ConnId, ConnectError> {
         let remote = config.remote;
         if !tuple::is_peer(remote.ip()) || remote.port() == 0 {
             return Err(ConnectError::InvalidRemote);
@@ -68,7 +68,7 @@ impl Tcp {
             None => Some(self.choose_port(local, remote).ok_or(ConnectError::NoPort)?),
         };
         let tuple = tuple.ok_or(ConnectError::InUse)?;
-        Ok(self.open(tuple, config, ctx))
+        Ok(self.open(tuple, &config, ctx))
     }
 
     fn open(&mut self, tuple: Tuple, config: &ConnectConfig, ctx: &mut Ctx<'_>) -> ConnId {

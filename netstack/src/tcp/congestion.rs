@@ -14,8 +14,8 @@ pub struct Ack {
     pub now: Instant,
     /// Bytes newly acknowledged.
     pub bytes: u32,
-    /// Bytes in flight before it arrived.
-    pub in_flight: u32,
+    /// The window, and nothing else, held data back when the last segment was sent.
+    pub limited: bool,
     /// Segment size in bytes.
     pub mss: u32,
     /// Smoothed round-trip time, once measured.
@@ -139,7 +139,7 @@ impl CongestionControl for NewReno {
     #[inline]
     fn on_ack(&mut self, ack: &Ack) {
         // RFC 5681 §4.3 by way of RFC 7661 §4.2: a window that was not used is not grown.
-        if ack.in_flight.saturating_add(ack.mss) < self.cwnd {
+        if !ack.limited {
             return;
         }
         if self.cwnd < self.ssthresh {
@@ -190,28 +190,28 @@ impl CongestionControl for NewReno {
 mod tests {
     use super::*;
 
-    fn ack(bytes: u32, in_flight: u32) -> Ack {
-        Ack { now: Instant::ZERO, bytes, in_flight, mss: 1000, srtt: None }
+    fn ack(bytes: u32, limited: bool) -> Ack {
+        Ack { now: Instant::ZERO, bytes, limited, mss: 1000, srtt: None }
     }
 
     #[test]
     fn slow_start_doubles_and_avoidance_adds_a_segment() {
         let mut reno = NewReno::new(1000, 10);
         assert_eq!(reno.window(), 10_000);
-        (0..5).for_each(|_| reno.on_ack(&ack(2000, 10_000)));
+        (0..5).for_each(|_| reno.on_ack(&ack(2000, true)));
         assert_eq!(reno.window(), 20_000);
         reno.on_loss(Instant::ZERO, 20_000, 1000);
         assert_eq!((reno.window(), reno.ssthresh()), (10_000, 10_000));
-        (0..10).for_each(|_| reno.on_ack(&ack(1000, 10_000)));
+        (0..10).for_each(|_| reno.on_ack(&ack(1000, true)));
         assert_eq!(reno.window(), 11_000);
     }
 
     #[test]
     fn an_unused_window_does_not_grow_and_an_idle_one_shrinks() {
         let mut reno = NewReno::new(1000, 10);
-        reno.on_ack(&ack(1000, 2000));
+        reno.on_ack(&ack(1000, false));
         assert_eq!(reno.window(), 10_000);
-        (0..20).for_each(|_| reno.on_ack(&ack(2000, 100_000)));
+        (0..20).for_each(|_| reno.on_ack(&ack(2000, true)));
         reno.on_restart(1000);
         assert_eq!(reno.window(), 10_000);
     }

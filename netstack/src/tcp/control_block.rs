@@ -77,6 +77,8 @@ pub(crate) mod flag {
         SYN_RESENT = 20;
         /// Window scaling was negotiated.
         SCALED = 21;
+        /// The congestion window held data back when the connection last sent.
+        CWND_LIMITED = 22;
     }
 }
 

@@ -53,7 +53,8 @@ pub use icmp::{IcmpError, IcmpErrorKind};
 pub use info::ConnInfo;
 pub use state::{State, Transition};
 
-use crate::counters::TcpCounters;
+pub use crate::counters::{TcpCounter, TcpCounters};
+
 use crate::ip::Egress;
 use crate::rng::Seed;
 use crate::rss::Steering;
@@ -138,7 +139,7 @@ impl Tcp {
 
     /// The burst is over and the application had its turn: received data that is still here and lies in mostly empty
     /// frames is copied into compact buffers.
-    pub fn settle(&mut self) {
+    pub fn settle(&mut self, _ctx: &mut Ctx<'_>) {
         for index in self.shared.touched.drain(..) {
             let Some(conn) = self.conns.at_mut(index) else { continue };
             conn.clear(flag::TOUCHED);
@@ -147,7 +148,7 @@ impl Tcp {
             }
         }
         let copied = core::mem::take(&mut self.shared.held.compacted);
-        self.shared.counters.add(crate::counters::TcpCounter::ReceiveCompacted, copied);
+        self.shared.counters.add(TcpCounter::ReceiveCompacted, copied);
     }
 
     /// Sends what connections have to say, in turns, `max_frames` at most; how many frames went out.

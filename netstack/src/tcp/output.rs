@@ -82,6 +82,9 @@ fn synchronized(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>, budget:
             }
             count(send_data(conn, plan, shared, ctx), progress);
         }
+        if !progress.more {
+            note_limit(conn, shared);
+        }
         timers::watch_window(conn, shared, ctx.now);
     }
     if progress.starved {
@@ -102,6 +105,17 @@ fn synchronized(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>, budget:
         }
     } else if conn.has(flag::ACK_PENDING) && conn.delayed_ack_at == Instant::FAR_FUTURE {
         conn.delayed_ack_at = ctx.now + shared.config.delayed_ack;
+    }
+}
+
+/// Notes whether it was the congestion window that ended sending: only then does it grow (RFC 7661 §4.2).
+#[inline]
+fn note_limit(conn: &mut Conn, shared: &Shared) {
+    let waits = conn.data_end().after(conn.snd_nxt);
+    if waits && recovery::pipe(conn, shared) + u32::from(conn.mss) > conn.congestion.window() {
+        conn.set(flag::CWND_LIMITED);
+    } else {
+        conn.clear(flag::CWND_LIMITED);
     }
 }
 

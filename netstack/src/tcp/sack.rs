@@ -23,9 +23,6 @@ impl RangeSet {
         self.ranges.is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.ranges.len()
-    }
 
     /// Numbers covered.
     #[inline]

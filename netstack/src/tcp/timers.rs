@@ -78,8 +78,6 @@ fn handshake_timeout(conn: &mut Conn, shared: &mut Shared, now: Instant) -> Outc
     }
     shared.counters.bump(TcpCounter::Timeouts);
     conn.backoff += 1;
-    // RFC 6298 §5.7
-    conn.rtt.start_conservative_after_syn();
     conn.set(flag::SYN_DUE | flag::SYN_RESENT);
     conn.clear(flag::RTT_TIMED);
     if conn.backoff >= FORGET_PATH_AFTER {

@@ -60,8 +60,6 @@ pub enum Damage {
     Truncate(usize),
     /// From this port.
     SourcePort(u16),
-    /// The peer thinks that we have this initial sequence number.
-    AbsoluteAck,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,7 +144,6 @@ fn damage(word: &str) -> Result<Damage, String> {
         Some(("offset", words)) => Ok(Damage::DataOffset(parsed(words)?)),
         Some(("truncate", bytes)) => Ok(Damage::Truncate(parsed(bytes)?)),
         Some(("from_port", port)) => Ok(Damage::SourcePort(parsed(port)?)),
-        Some(("ack", "absolute")) => Ok(Damage::AbsoluteAck),
         _ => Err(format!("'{word}' is no damage")),
     }
 }

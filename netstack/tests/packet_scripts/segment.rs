@@ -70,8 +70,13 @@ impl Segment {
     pub fn describes(&self, seen: &Segment) -> bool {
         (self.flags, self.seq, self.length, self.ack) == (seen.flags, seen.seq, seen.length, seen.ack)
             && self.window.is_none_or(|window| seen.window == Some(window))
-            && self.options.as_ref().is_none_or(|options| seen.options.as_ref() == Some(options))
+            && self.options.as_ref().is_none_or(|options| seen.options.as_ref().is_some_and(|seen| same(options, seen)))
     }
+}
+
+/// The same options, in whatever order.
+fn same(a: &[TcpOption], b: &[TcpOption]) -> bool {
+    a.len() == b.len() && a.iter().all(|option| b.contains(option))
 }
 
 fn split_options(text: &str) -> Result<(&str, Option<&str>, &str), String> {

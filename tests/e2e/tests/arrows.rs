@@ -28,12 +28,12 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What composes or tests the whole may name all of it, concrete ports included.
-const EVERY_CRATE: &[&str] = &[
-    "netstack", "proto", "port", "port-afxdp", "config", "router", "actions", "mgmt-api", "mgmt", "anygate", "bench",
-];
+const EVERY_CRATE: &[&str] =
+    &["netstack", "proto", "port", "port-afxdp", "config", "router", "actions", "mgmt-api", "mgmt", "anygate", "bench"];
 
 /// Crates that do no input or output and draw no randomness, and all that they may use of others.
-const SANS_IO: &[(&str, &[&str])] = &[("netstack", &["smoltcp", "bytes", "hashbrown"]), ("proto", &["httparse", "bytes"])];
+const SANS_IO: &[(&str, &[&str])] =
+    &[("netstack", &["smoltcp", "bytes", "hashbrown"]), ("proto", &["httparse", "bytes"])];
 
 /// Where `unsafe` may stand: whole crates, or named files of crates that deny it elsewhere.
 const UNSAFE: &[(&str, Marked)] = &[
@@ -111,7 +111,8 @@ fn machines_use_nothing_that_does_io() {
 fn every_crate_takes_the_lints_of_the_workspace() {
     for package in packages(&members()) {
         let manifest = std::fs::read_to_string(text(package, "manifest_path")).unwrap();
-        let opted_in = manifest.split_once("[lints]").is_some_and(|(_, rest)| rest.trim_start().starts_with("workspace = true"));
+        let opted_in =
+            manifest.split_once("[lints]").is_some_and(|(_, rest)| rest.trim_start().starts_with("workspace = true"));
         assert!(opted_in, "{} lacks `[lints] workspace = true`", text(package, "name"));
         for field in ["license", "rust_version", "edition"] {
             assert!(package[field].is_string(), "{} lacks {field}", text(package, "name"));
@@ -134,7 +135,16 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Whether a file has `unsafe` code or lets itself have it.
 fn has_unsafe(source: &str) -> bool {
     let code = source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
-    let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe trait", "#[unsafe(", "allow(unsafe_code)", "expect(unsafe_code"];
+    let words = [
+        "unsafe {",
+        "unsafe fn",
+        "unsafe impl",
+        "unsafe extern",
+        "unsafe trait",
+        "#[unsafe(",
+        "allow(unsafe_code)",
+        "expect(unsafe_code",
+    ];
     words.iter().any(|word| code.contains(word))
 }
 
@@ -154,7 +164,9 @@ fn unsafe_code_stands_only_where_it_is_marked() {
             let held = match marked {
                 None => source.contains("#![forbid(unsafe_code)]"),
                 // The other targets of a marked crate may forbid it.
-                Some(Marked::Files(_)) => source.contains("#![deny(unsafe_code)]") || source.contains("#![forbid(unsafe_code)]"),
+                Some(Marked::Files(_)) => {
+                    source.contains("#![deny(unsafe_code)]") || source.contains("#![forbid(unsafe_code)]")
+                }
                 Some(Marked::Crate) => true,
             };
             if !held {
@@ -173,7 +185,10 @@ fn unsafe_code_stands_only_where_it_is_marked() {
             let relative = file.strip_prefix(&src).unwrap_or(&file);
             // An attribute on the declaration of a marked file lets it in, in its parent.
             let declares = std::fs::read_to_string(&file).unwrap();
-            if has_unsafe(&declares) && !files.iter().any(|marked| Path::new(marked) == relative) && !only_lets_in(&declares) {
+            if has_unsafe(&declares)
+                && !files.iter().any(|marked| Path::new(marked) == relative)
+                && !only_lets_in(&declares)
+            {
                 wrong.push(format!("{name}: {} has unsafe code", relative.display()));
             }
         }
@@ -188,7 +203,10 @@ fn only_lets_in(source: &str) -> bool {
     while let Some(line) = lines.next() {
         if line.starts_with("#[allow(unsafe_code") || line.starts_with("#[expect(unsafe_code") {
             let declared = lines.next().unwrap_or_default();
-            if declared.starts_with("mod ") || declared.starts_with("pub mod ") || declared.starts_with("pub(crate) mod ") {
+            if declared.starts_with("mod ")
+                || declared.starts_with("pub mod ")
+                || declared.starts_with("pub(crate) mod ")
+            {
                 continue;
             }
         }

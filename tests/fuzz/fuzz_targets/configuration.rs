@@ -29,6 +29,6 @@ fuzz_target!(|input: &[u8]| {
 
 fn check(diagnostic: &Diagnostic, text: &str) {
     assert!(!diagnostic.reason.is_empty());
-    assert!(diagnostic.line as usize <= text.lines().count() + 1, "{diagnostic}");
+    assert!(diagnostic.at.line as usize <= text.lines().count() + 1, "{diagnostic}");
     let _ = diagnostic.to_string();
 }

@@ -167,13 +167,12 @@ impl Sessions {
             return;
         };
         let session_backend = Arc::clone(backend);
-        let spawned = thread::Builder::new()
-            .name("control-session".to_owned())
-            .stack_size(SESSION_STACK_BYTES)
-            .spawn(move || {
+        let spawned = thread::Builder::new().name("control-session".to_owned()).stack_size(SESSION_STACK_BYTES).spawn(
+            move || {
                 let _slot = slot;
                 session::run(stream, &*session_backend, access);
-            });
+            },
+        );
         if let Err(error) = spawned {
             backend.audit(&format!("cannot start a session: {error}"));
         }

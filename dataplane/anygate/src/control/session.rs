@@ -67,7 +67,8 @@ impl Session<'_> {
                 Ok(Request::Capture(request)) => match self.backend.capture(&request) {
                     Ok(mut source) => {
                         self.backend.audit(&format!("{}: capture of {}", self.peer, source.interfaces().join(", ")));
-                        let reply = CaptureReply { interfaces: source.interfaces(), snaplen_bytes: request.snaplen_bytes };
+                        let reply =
+                            CaptureReply { interfaces: source.interfaces(), snaplen_bytes: request.snaplen_bytes };
                         self.answer(Ok(Reply::Capture(reply)))?;
                         return Ok(capture::stream(self.lines.source(), source.as_mut(), &request)?);
                     }

@@ -264,3 +264,10 @@ fn other_block_scalars_are_left_alone() {
     let wrong = parse(text, Format::Yaml).unwrap_err().to_string();
     assert!(wrong.contains("server_header` must be 1 to 256 printable"), "{wrong}");
 }
+
+#[test]
+fn aliases_repeat_lifted_routes() {
+    let text = "groups:\n  - &first\n    host: a.example\n    routes:\n      GET /x: OK\n  - *first\n";
+    let config = good(text, Format::Yaml);
+    assert_eq!(config.groups.iter().map(|group| group.routes.len()).collect::<Vec<_>>(), [1, 1]);
+}

@@ -69,6 +69,47 @@ fn large_files_take_no_more_than_linear_time() {
     }
 }
 
+#[test]
+fn traps_for_quadratic_work() {
+    let n = 100_000;
+    let lines = |line: &str| format!("routes:\n{}", line.repeat(n));
+    let stairs: String = (0..2000).map(|depth| format!("{}/x: {{\n", " ".repeat(depth + 1))).collect();
+    let texts = [
+        lines("  /d: OK {\n"),
+        lines("  /d: \"\n"),
+        lines("  - '\n"),
+        lines("  -\n"),
+        lines("  /d:\n"),
+        format!("routes:\n{stairs}"),
+        format!("routes:\n  /d: OK {}\n", "\\\"".repeat(n)),
+        format!("routes:\n  /d: OK {}\n", ": '".repeat(n)),
+        format!("routes: |\n  {}\n", "- ".repeat(n)),
+        format!("routes:\n  {}\n", "- ".repeat(n)),
+        format!("server:\n  listen: [{}]\n", "':80', ".repeat(n)),
+        format!("server:\n  cores: [{}]\n", "0-4095, ".repeat(20_000)),
+        format!("groups:\n  - hosts: [{}]\n", (0..n).map(|n| format!("h{n}, ")).collect::<String>()),
+        format!("server:\n{}  workers: 1\n{}", "  x: 1\n".repeat(50_000), "  workers: 1\n".repeat(50_000)),
+        format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(1 << 20), "*a, ".repeat(n)),
+        format!(
+            "a: {}[{}]{}\n",
+            (0..30).map(|n| format!("[&a{n} ")).collect::<String>(),
+            "x, ".repeat(50_000),
+            "]".repeat(30)
+        ),
+        format!("server:\n  cores: '{}'\n", "0-4095,".repeat(n)),
+        "\n".repeat(4 << 20),
+    ];
+    #[expect(clippy::disallowed_methods, reason = "a bound far above what is linear, and far below what is quadratic")]
+    for text in &texts {
+        let start = Instant::now();
+        if let Err(wrong) = parse(text, Format::Yaml) {
+            let _ = wrong.to_string();
+        }
+        let taken = start.elapsed();
+        assert!(taken < Duration::from_secs(5), "took {taken:?}: {}", text.chars().take(80).collect::<String>());
+    }
+}
+
 /// Pieces that mean something to one of the formats or to the route lifter.
 fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![

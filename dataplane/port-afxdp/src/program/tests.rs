@@ -144,11 +144,7 @@ fn fragments_to_our_addresses_are_ours() {
 #[test]
 fn arp_ndp_and_echo_are_the_kernels_unless_configured() {
     let Some(shared) = shared() else { return };
-    let exclusive = load(
-        None,
-        &[],
-        &[LocalAddress::exclusive(ip("10.0.0.2")), LocalAddress::exclusive(ip("fd00::2"))],
-    );
+    let exclusive = load(None, &[], &[LocalAddress::exclusive(ip("10.0.0.2")), LocalAddress::exclusive(ip("fd00::2"))]);
     let (src, dst) = (ip("fd00::9"), ip("fd00::2"));
     let solicitation = |target: &str| {
         let body = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &v6(target).octets()].concat();

@@ -94,7 +94,7 @@ fn services_change_while_attached() {
 }
 
 #[test]
-fn both_of_two_queues_receive() {
+fn each_queue_has_a_worker_and_flows_spread_where_the_link_tells_the_queue() {
     in_both_modes("two queues", |mode, _| {
         let pair = Pair::with_queues(2);
         let server = Server::start(&pair.server, config(mode)).unwrap();
@@ -105,7 +105,9 @@ fn both_of_two_queues_receive() {
         let reports = server.stop();
         let received: Vec<_> = reports.iter().map(|report| report.count(PortCounter::RxFrames)).collect();
         assert_eq!(received.iter().sum::<u64>(), 64);
-        assert!(received.iter().all(|&count| count > 0), "the flows spread over both queues: {received:?}");
+        // In generic mode a veth does not record the queue of a packet: all of them count as queue 0.
+        let spread = received.iter().all(|&count| count > 0);
+        assert_eq!(spread, mode == XdpMode::Native, "{mode:?}: {received:?}");
         assert_eq!(reports.iter().map(|report| report.info.queue).collect::<Vec<_>>(), [0, 1]);
     });
 }

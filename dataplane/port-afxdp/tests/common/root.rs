@@ -1,7 +1,7 @@
 //! The one place that decides whether a test that needs privileges runs.
 
 /// True when this process may load programs and make namespaces. Otherwise the test is skipped with a line that starts
-/// with `SKIPPED`, or fails when `ANYGATE_REQUIRE_ROOT=1` says that it has to run.
+/// with `SKIPPED:`, or fails when `ANYGATE_REQUIRE_ROOT=1` says that it has to run.
 pub fn may_run(test: &str) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let capabilities = status
@@ -17,7 +17,7 @@ pub fn may_run(test: &str) -> bool {
     if missing.is_empty() {
         return true;
     }
-    let reason = format!("SKIPPED {test}: needs root (missing {})", missing.join(", "));
+    let reason = format!("SKIPPED: {test}: needs root (missing {})", missing.join(", "));
     assert!(std::env::var_os("ANYGATE_REQUIRE_ROOT").is_none_or(|value| value != "1"), "{reason}");
     // Past the harness's capture, so that skips can be counted in the output of a passing run.
     use std::io::Write;

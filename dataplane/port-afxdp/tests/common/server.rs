@@ -53,6 +53,7 @@ impl Server {
             workers.push(std::thread::spawn(move || {
                 let port = builder.build();
                 let _ = ready.send(port.as_ref().err().map(ToString::to_string));
+                drop(ready);
                 work(port.expect("said to the starter"), &stop)
             }));
         }

@@ -2,8 +2,8 @@
 //!
 //! The name directly behind the bracket, up to its colon, is what tells a field from a body that is a JSON array.
 
-use super::Fault;
 use super::piece::Piece;
+use super::{Fault, advise};
 use crate::action::HeaderLine;
 
 /// Fields that the server writes itself, from what the message is and how the connection goes on.
@@ -43,7 +43,10 @@ fn name_length(value: &Piece<'_>, at: usize) -> Option<usize> {
 fn parse(value: &Piece<'_>, at: usize, colon: usize) -> Result<(HeaderLine, usize), Fault> {
     let name = value.text().get(at + 1..colon).unwrap_or_default();
     if let Some((_, reason)) = RESERVED.iter().find(|(reserved, _)| reserved.eq_ignore_ascii_case(name)) {
-        return Err(Box::new(value.error(at + 1..colon, format!("`{name}` cannot be set by a rule: {reason}")).help("leave it out")));
+        return Err(advise(
+            value.error(at + 1..colon, format!("`{name}` cannot be set by a rule: {reason}")),
+            "leave it out",
+        ));
     }
     let mut text = String::new();
     let mut characters = value.text().get(colon + 1..).unwrap_or_default().char_indices();
@@ -57,14 +60,20 @@ fn parse(value: &Piece<'_>, at: usize, colon: usize) -> Result<(HeaderLine, usiz
                 Some((_, escaped @ (']' | '\\'))) => text.push(escaped),
                 _ => {
                     let place = colon + 1 + offset..colon + 2 + offset;
-                    return Err(Box::new(value.error(place, "a `\\` in a field value").help("write `\\\\` for a backslash and `\\]` for a bracket")));
+                    return Err(advise(
+                        value.error(place, "a `\\` in a field value"),
+                        "write `\\\\` for a backslash and `\\]` for a bracket",
+                    ));
                 }
             },
             // RFC 9110 §5.5: field-vchar, SP and HTAB; what lies beyond ASCII is obsolete in fields.
             ' '..='~' | '\t' => text.push(character),
             other => {
                 let place = colon + 1 + offset..colon + 1 + offset + other.len_utf8();
-                return Err(Box::new(value.error(place, format!("`{}` cannot stand in a field value", other.escape_debug())).help("field values are visible ASCII")));
+                return Err(advise(
+                    value.error(place, format!("`{}` cannot stand in a field value", other.escape_debug())),
+                    "field values are visible ASCII",
+                ));
             }
         }
     }

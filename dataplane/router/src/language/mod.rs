@@ -24,6 +24,12 @@ use piece::Piece;
 /// Why a text is no route, with the token marked. Boxed: the good case should not carry its weight.
 pub type Fault = Box<Diagnostic>;
 
+/// The fault with what to write instead.
+fn advise(mut fault: Fault, help: impl Into<String>) -> Fault {
+    fault.suggestion = Some(help.into());
+    fault
+}
+
 /// Parses one route as the configuration gives it.
 pub fn parse(route: &RouteText) -> Result<Route, Fault> {
     parse_below(route, &[])
@@ -37,7 +43,8 @@ pub(crate) fn parse_below(route: &RouteText, prefix: &[Segment]) -> Result<Route
     };
     let (methods, pattern) = matcher::parse(&key)?;
     if value.text().is_empty() {
-        return Err(Box::new(key.error(key.all(), "a rule without an action").help(format!("write `{}: OK`, or another action", key.text()))));
+        let fault = key.error(key.all(), "a rule without an action");
+        return Err(advise(fault, format!("write `{}: OK`, or another action", key.text())));
     }
     let action = action::parse(&value, [prefix, pattern.segments()], &pattern)?;
     if let Some(fault) = matcher::check_methods_of_files(&key, methods, &action) {
@@ -86,7 +93,13 @@ fn split(line: &Text) -> Result<(Piece<'_>, Piece<'_>), Fault> {
         let (key, end) = piece::unquote(line, range.clone())?;
         let after = trimmed(&line.text, end..range.end);
         if line.text.as_bytes().get(after.start) != Some(&b':') {
-            return Err(line.error(after.start..after.start.saturating_add(1).min(line.text.len()), "no `:` after the quoted matcher").help("write `\"/path\": action`").into());
+            return Err(line
+                .error(
+                    after.start..after.start.saturating_add(1).min(line.text.len()),
+                    "no `:` after the quoted matcher",
+                )
+                .help("write `\"/path\": action`")
+                .into());
         }
         (key, after.start)
     } else {
@@ -118,20 +131,30 @@ fn missing_separator(line: &Text, range: Range<usize>) -> Fault {
     let text = line.text.get(range.clone()).unwrap_or_default();
     let word = |token: &str| token == "*" || Status::parse(token).is_ok() || token.starts_with(['/', '.', '"', '{']);
     // `/a:OK`: the colon is there, the space is not.
-    if let Some((at, action)) = text.match_indices(':').map(|(at, _)| (at, text.get(at + 1..).unwrap_or_default()))
+    if let Some((at, action)) = text
+        .match_indices(':')
+        .map(|(at, _)| (at, text.get(at + 1..).unwrap_or_default()))
         .find(|(_, after)| after.split(is_blank_char).next().is_some_and(word))
     {
         let key = text.get(..at).unwrap_or_default();
-        return line.error(range.start + at..range.start + at + 1, "no space after the colon between matcher and action")
-            .help(format!("write `{key}: {action}`")).into();
+        return line
+            .error(range.start + at..range.start + at + 1, "no space after the colon between matcher and action")
+            .help(format!("write `{key}: {action}`"))
+            .into();
     }
     // `GET /a OK`: neither is.
-    let mut after_path = text.char_indices().skip_while(|(_, c)| *c != '/').skip_while(|(_, c)| !is_blank_char(*c)).skip_while(|(_, c)| is_blank_char(*c));
+    let mut after_path = text
+        .char_indices()
+        .skip_while(|(_, c)| *c != '/')
+        .skip_while(|(_, c)| !is_blank_char(*c))
+        .skip_while(|(_, c)| is_blank_char(*c));
     if let Some((at, _)) = after_path.next() {
         let (key, action) = text.split_at(at);
         let length = action.find(is_blank_char).unwrap_or(action.len());
-        return line.error(range.start + at..range.start + at + length, "no `:` between matcher and action")
-            .help(format!("write `{}: {action}`", key.trim_end())).into();
+        return line
+            .error(range.start + at..range.start + at + length, "no `:` between matcher and action")
+            .help(format!("write `{}: {action}`", key.trim_end()))
+            .into();
     }
     line.error(range.clone(), "a rule without an action").help(format!("write `{text}: OK`, or another action")).into()
 }

@@ -86,12 +86,22 @@ pub(super) fn unquote(origin: &Text, range: Range<usize>) -> Result<(Piece<'_>, 
     let mut at = 0;
     loop {
         let Some(found) = inner.get(at..).and_then(|rest| rest.find([quote, '\\'])) else {
-            return Err(Box::new(origin.error(range.start..range.start + 1, "the quote is never closed").help(format!("close it with `{quote}`"))));
+            return Err(Box::new(
+                origin
+                    .error(range.start..range.start + 1, "the quote is never closed")
+                    .help(format!("close it with `{quote}`")),
+            ));
         };
         let special = at + found;
         let after = inner.get(special..).unwrap_or_default();
         let (replacement, length) = if quote == '\'' {
-            if after.starts_with("''") { ('\'', 2) } else if after.starts_with('\\') { ('\\', 1) } else { ('\0', 0) }
+            if after.starts_with("''") {
+                ('\'', 2)
+            } else if after.starts_with('\\') {
+                ('\\', 1)
+            } else {
+                ('\0', 0)
+            }
         } else if after.starts_with('"') {
             ('\0', 0)
         } else {

@@ -26,7 +26,7 @@ struct Draft<'r> {
     param: Option<(u32, &'r str, RuleId)>,
     terminal: Vec<RuleId>,
     rest: Vec<RuleId>,
-    literal_children: Vec<u32>,
+    literal_children: Vec<(u32, &'r str)>,
     some_rule: RuleId,
 }
 
@@ -50,7 +50,14 @@ pub(crate) struct Builder<'r> {
 
 impl<'r> Builder<'r> {
     pub(crate) fn new(rules: &'r [Rule]) -> Builder<'r> {
-        Builder { rules, drafts: Vec::new(), literals: HashMap::new(), paths: HashMap::new(), path_order: Vec::new(), renamed: Vec::new() }
+        Builder {
+            rules,
+            drafts: Vec::new(),
+            literals: HashMap::new(),
+            paths: HashMap::new(),
+            path_order: Vec::new(),
+            renamed: Vec::new(),
+        }
     }
 
     /// The root of a site's trie.
@@ -62,7 +69,9 @@ impl<'r> Builder<'r> {
     pub(crate) fn insert(&mut self, site: u32, root: u32, rule: &'r Rule) {
         let segments = rule.pattern.segments();
         let mounts = rule.route.action.mounts();
-        if rule.pattern.is_literal() && !(mounts && matches!(segments.last(), Some(Segment::Literal(text)) if text.is_empty())) {
+        if rule.pattern.is_literal()
+            && !(mounts && matches!(segments.last(), Some(Segment::Literal(text)) if text.is_empty()))
+        {
             let key = (site, rule.pattern.to_string());
             let list = self.paths.entry(key.clone()).or_default();
             if list.is_empty() {
@@ -112,7 +121,7 @@ impl<'r> Builder<'r> {
         }
         let child = self.add_node(rule);
         self.literals.insert((node, text), child);
-        self.draft(node).literal_children.push(child);
+        self.draft(node).literal_children.push((child, text));
         child
     }
 
@@ -130,27 +139,68 @@ impl<'r> Builder<'r> {
 
     /// The flat arrays, the clashes in them, and a rule on the costliest way through them.
     pub(crate) fn finish(self) -> (Trie, Vec<Clash>, RuleId) {
-        let mut flat = Flat { rules: self.rules, endpoints: Vec::new(), entries: Vec::new(), clashes: Vec::new() };
-        let paths: Vec<u32> = self.path_order.iter().map(|key| flat.endpoint(self.paths.get(key).map_or(&[][..], Vec::as_slice), false)).collect();
+        let mut flat = Flat { rules: self.rules, entries: Vec::new(), clashes: Vec::new() };
+        let paths: Vec<u32> = self
+            .path_order
+            .iter()
+            .map(|key| flat.endpoint(self.paths.get(key).map_or(&[][..], Vec::as_slice), false))
+            .collect();
         let mut nodes: Vec<Node> = Vec::with_capacity(self.drafts.len());
         for draft in &self.drafts {
             let (terminal, rest) = (flat.endpoint(&draft.terminal, false), flat.endpoint(&draft.rest, true));
-            let methods = [terminal, rest].iter().fold(MethodSet::EMPTY, |set, &endpoint| set.union(flat.methods(endpoint)));
+            let methods = flat.methods(terminal).union(flat.methods(rest));
             let param = draft.param.map_or(NONE, |(child, ..)| child);
-            nodes.push(Node { methods, param, terminal, rest, has_literals: !draft.literal_children.is_empty() });
+            let literals = if draft.literal_children.is_empty() { NONE } else { nodes.len() as u32 };
+            nodes.push(Node { methods, skip: (0, 0), param, terminal, rest, literals });
         }
         let (worst_case_steps, culprit) = self.sum_up(&mut nodes);
-        let literals: Vec<(u32, &[u8], u32)> = self.literals.iter().map(|(&(node, text), &child)| (node, text.as_bytes(), child)).collect();
-        let paths: Vec<(u32, &[u8], u32)> = self.path_order.iter().zip(paths).map(|((site, path), endpoint)| (*site, path.as_bytes(), endpoint)).collect();
+        let texts = self.skip_chains(&mut nodes);
+        let children = self.drafts.iter().zip(0u32..).flat_map(|(draft, node)| {
+            draft.literal_children.iter().map(move |(child, text)| (node, text.as_bytes(), *child))
+        });
+        let literals: Vec<(u32, &[u8], u32)> =
+            children.filter(|(node, ..)| nodes[*node as usize].literals == *node).collect();
+        let paths: Vec<(u32, &[u8], u32)> = self
+            .path_order
+            .iter()
+            .zip(paths)
+            .map(|((site, path), endpoint)| (*site, path.as_bytes(), endpoint))
+            .collect();
         let trie = Trie {
             nodes: nodes.into(),
             literals: Table::build(&literals),
             paths: Table::build(&paths),
-            endpoints: flat.endpoints.into(),
+            texts: texts.into(),
             entries: flat.entries.into(),
             worst_case_steps,
         };
         (trie, flat.clashes, culprit)
+    }
+
+    /// Where a node has one literal child and nothing else, the node takes the place of the child and skips its
+    /// segment. Children have larger indices than their parents, so a chain is taken up from its end.
+    fn skip_chains(&self, nodes: &mut [Node]) -> Vec<u8> {
+        let mut skipped: Vec<String> = vec![String::new(); nodes.len()];
+        let mut texts = Vec::new();
+        for (index, draft) in self.drafts.iter().enumerate().rev() {
+            let node = &nodes[index];
+            let [(child, text)] = draft.literal_children[..] else { continue };
+            // The empty segment at the end of a path stays a child: skipping it would look like skipping nothing.
+            if text.is_empty() || node.param != NONE || node.terminal != NONE || node.rest != NONE {
+                continue;
+            }
+            let child = child as usize;
+            let below = std::mem::take(&mut skipped[child]);
+            skipped[index] = if below.is_empty() { text.to_owned() } else { format!("{text}/{below}") };
+            // What the child has moves up; its literal children stay under its own number. Nothing leads to it any more.
+            nodes[index] = nodes[child];
+        }
+        for (node, text) in nodes.iter_mut().zip(&skipped).filter(|(_, text)| !text.is_empty()) {
+            let start = texts.len() as u32;
+            texts.extend_from_slice(text.as_bytes());
+            node.skip = (start, texts.len() as u32);
+        }
+        texts
     }
 
     /// Sums methods and steps up from the leaves. Children have larger indices than their parents.
@@ -159,9 +209,9 @@ impl<'r> Builder<'r> {
         let (mut worst, mut culprit) = (0, RuleId::default());
         for (index, draft) in self.drafts.iter().enumerate().rev() {
             let param = draft.param.map(|(child, ..)| child as usize);
-            let literal = draft.literal_children.iter().map(|&child| steps[child as usize]).max().unwrap_or(0);
+            let literal = draft.literal_children.iter().map(|&(child, _)| steps[child as usize]).max().unwrap_or(0);
             steps[index] = (1 + literal).saturating_add(param.map_or(0, |child| steps[child]));
-            let children = draft.literal_children.iter().map(|&child| child as usize).chain(param);
+            let children = draft.literal_children.iter().map(|&(child, _)| child as usize).chain(param);
             let methods = children.fold(nodes[index].methods, |set, child| set.union(nodes[child].methods));
             nodes[index].methods = methods;
             // The last one found is nearest to the root; a rule below it that branches says where to look.
@@ -176,18 +226,23 @@ impl<'r> Builder<'r> {
     }
 }
 
-/// Endpoints and entries as they grow.
+/// The entries of all endpoints as they grow.
 struct Flat<'r> {
     rules: &'r [Rule],
-    endpoints: Vec<(u32, u32)>,
     entries: Vec<Entry>,
     clashes: Vec<Clash>,
 }
 
 impl Flat<'_> {
     fn methods(&self, endpoint: u32) -> MethodSet {
-        let range = self.endpoints.get(endpoint as usize).map_or(0..0, |&(start, end)| start as usize..end as usize);
-        self.entries[range].iter().fold(MethodSet::EMPTY, |set, entry| set.union(entry.methods))
+        let mut all = MethodSet::EMPTY;
+        for entry in self.entries.get(endpoint as usize..).unwrap_or_default() {
+            all = all.union(entry.methods);
+            if entry.is_last {
+                break;
+            }
+        }
+        all
     }
 
     /// Deals the methods out among rules of one shape: first to rules that name them, then `HEAD` to the rule that has
@@ -214,12 +269,22 @@ impl Flat<'_> {
             let counts = is_rest || !rule(id).route.action.mounts();
             taken = self.deal(start, *id, rule(id).route.taken_methods(), taken, counts);
         }
-        self.endpoints.push((start as u32, self.entries.len() as u32));
-        self.endpoints.len() as u32 - 1
+        // The first rule always gets something, so there is a last entry.
+        if let Some(last) = self.entries.last_mut() {
+            last.is_last = true;
+        }
+        start as u32
     }
 
     /// Gives a rule what it wants and is left; returns what is taken then.
-    fn deal(&mut self, start: usize, rule: RuleId, wanted: MethodSet, taken: MethodSet, clash_counts: bool) -> MethodSet {
+    fn deal(
+        &mut self,
+        start: usize,
+        rule: RuleId,
+        wanted: MethodSet,
+        taken: MethodSet,
+        clash_counts: bool,
+    ) -> MethodSet {
         let (own, lost) = (wanted.without(taken), wanted.intersection(taken));
         let names_its_methods = !self.rules[rule.index()].route.methods.is_empty();
         // That rules which name a method come first is not a clash, unless nothing is left.
@@ -231,7 +296,7 @@ impl Flat<'_> {
             }
         }
         if !own.is_empty() {
-            self.entries.push(Entry { methods: own, rule });
+            self.entries.push(Entry { methods: own, rule, is_last: false });
         }
         taken.union(own)
     }

@@ -179,7 +179,9 @@ fn link_addresses_are_read_as_written() {
     let mac: Mac = "02:0a:ff:00:00:01".parse().unwrap();
     assert_eq!(mac, Mac([2, 10, 255, 0, 0, 1]));
     assert_eq!(mac.to_string(), "02:0a:ff:00:00:01");
-    for wrong in ["", "02:0a:ff:00:00", "02:0a:ff:00:00:01:02", "2:a:ff:0:0:1", "02-0a-ff-00-00-01", "0g:0a:ff:00:00:01"] {
+    for wrong in
+        ["", "02:0a:ff:00:00", "02:0a:ff:00:00:01:02", "2:a:ff:0:0:1", "02-0a-ff-00-00-01", "0g:0a:ff:00:00:01"]
+    {
         assert!(wrong.parse::<Mac>().is_err(), "{wrong}");
     }
 }
@@ -188,7 +190,13 @@ fn link_addresses_are_read_as_written() {
 fn losses_are_told_by_their_names() {
     let row = |name: &str| CounterRow::new("tcp", name, "", vec![1, 2]);
     let all = CountersReply {
-        counters: vec![row("rx_segments"), row("drop_checksum"), row("refuse_backlog"), row("reset_sent"), row("dropped")],
+        counters: vec![
+            row("rx_segments"),
+            row("drop_checksum"),
+            row("refuse_backlog"),
+            row("reset_sent"),
+            row("dropped"),
+        ],
     };
     let losses: Vec<String> = all.into_drops().reasons.into_iter().map(|row| row.name).collect();
     assert_eq!(losses, ["drop_checksum", "refuse_backlog", "reset_sent"]);

@@ -77,7 +77,6 @@ fn is_duplicate(conn: &Conn, segment: &Segment, news: bool) -> bool {
 #[inline]
 pub(super) fn advance(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, now: Instant) -> bool {
     let bytes = segment.ack.since(conn.snd_una);
-    let in_flight = conn.outstanding();
     measure(conn, segment, now);
     let data = bytes.min(conn.send_queued);
     conn.snd_una = segment.ack;
@@ -85,7 +84,7 @@ pub(super) fn advance(conn: &mut Conn, index: u32, segment: &Segment, shared: &m
     // RFC 6298 §5.7: progress ends the back-off.
     conn.backoff = 0;
     if conn.phase != Phase::Recovery {
-        let ack = Ack { now, bytes, in_flight, mss: u32::from(conn.mss), srtt: conn.rtt.srtt() };
+        let ack = Ack { now, bytes, limited: conn.has(flag::CWND_LIMITED), mss: u32::from(conn.mss), srtt: conn.rtt.srtt() };
         conn.congestion.on_ack(&ack);
     }
     recovery::on_advance(conn, shared, bytes);

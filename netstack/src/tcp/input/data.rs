@@ -88,8 +88,10 @@ fn beyond_gap(conn: &mut Conn, index: u32, seq: Seq, frame: Frame, shared: &mut 
     match state.store(seq, frame, &mut shared.held, limits) {
         Stored::New => shared.counters.bump(TcpCounter::RxOutOfOrder),
         Stored::Duplicate => {
-            // RFC 2883 §4.2
-            state.reporter.note_duplicate(seq, end);
+            if conn.has(flag::SACK) {
+                // RFC 2883 §4.2
+                state.reporter.note_duplicate(seq, end);
+            }
             shared.counters.bump(TcpCounter::RxDuplicate);
         }
         Stored::Refused => shared.counters.bump(TcpCounter::DropOutOfOrderLimit),

@@ -101,6 +101,9 @@ pub(super) fn complete(conn: &mut Conn, index: u32, segment: &Segment, shared: &
     } else if let Some(ts) = segment.timestamps.filter(|_| conn.has(flag::TIMESTAMPS)) {
         let elapsed = conn.ts_now(ctx.now).wrapping_sub(ts.ecr);
         conn.rtt.sample(core::time::Duration::from_millis(u64::from(elapsed)));
+    } else {
+        // RFC 6298 §5.7: the SYN was sent more than once, so nothing was measured.
+        conn.rtt.start_conservative_after_syn();
     }
     conn.snd_una = conn.iss + 1;
     conn.snd_nxt = conn.snd_nxt.max(conn.snd_una);

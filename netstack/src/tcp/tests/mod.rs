@@ -1,3 +1,14 @@
-//! Tests of the whole machine. Leaves have theirs in sibling files.
+//! Tests of the whole machine, through `Stack`: scripted segments against one end (`rig`), and two ends with a lossy
+//! wire between them (`pair`). Leaves have their tests in files named like them.
 
-mod receive_placeholder {}
+mod attacks;
+mod closing;
+mod commands;
+mod flow;
+mod opening;
+mod pair;
+mod recovery;
+mod rig;
+mod scale;
+mod simulation;
+mod waiting;

@@ -2,16 +2,9 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test -p mgmt` writes the files anew; read the difference before you commit it.
 
-mod fake;
-
-use fake::{Daemon, Mood};
+use crate::fake::{self, Daemon, Mood};
 use std::path::PathBuf;
 use std::process::Command;
-
-/// The daemon answers captures in tests/capture.rs; here it has none.
-fn stream_of_a_capture() -> Vec<u8> {
-    Vec::new()
-}
 
 /// The whole outcome as one text.
 fn outcome(mut command: Command, daemon: &Daemon) -> String {
@@ -109,8 +102,7 @@ fn a_watched_reply_is_printed_again_as_one_line_of_json_each() {
     let daemon = Daemon::start(Mood::Well);
     let mut command = daemon.mgmt(&["status", "--json", "--watch", "0.1"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let lines: Vec<String> =
-        BufReader::new(child.stdout.take().unwrap()).lines().take(3).map(Result::unwrap).collect();
+    let lines: Vec<String> = BufReader::new(child.stdout.take().unwrap()).lines().take(3).map(Result::unwrap).collect();
     assert!(lines.iter().all(|line| line.starts_with("{\"product\":\"0.1.0\"")), "{lines:?}");
     // The reader is gone: the program ends by itself, quietly.
     assert_eq!(child.wait().unwrap().code(), Some(0));

@@ -94,7 +94,7 @@ fn serve(stream: UnixStream, mood: Mood) {
             return;
         }
         if is_capture && is_ok {
-            let _ = out.write_all(&super::stream_of_a_capture());
+            let _ = out.write_all(&crate::capture::stream_of_a_capture());
             // Until the reader closes, or wants no more.
             let _ = lines.read_line();
             let _ = out.write_all(&mgmt_api::capture::pcapng::statistics(0, [0; 8], 5, 2));
@@ -161,14 +161,12 @@ fn well(request: Request) -> Result<Reply, ApiError> {
             routes: 6,
             warnings: vec!["`workers` changed; it takes effect with the next start".into()],
         }),
-        Request::Drain(request) => Reply::Drain(DrainReply {
-            connections: 1_024,
-            deadline_milliseconds: request.deadline_milliseconds,
-        }),
-        Request::Capture(request) => Reply::Capture(CaptureReply {
-            interfaces: vec!["veth0".into()],
-            snaplen_bytes: request.snaplen_bytes,
-        }),
+        Request::Drain(request) => {
+            Reply::Drain(DrainReply { connections: 1_024, deadline_milliseconds: request.deadline_milliseconds })
+        }
+        Request::Capture(request) => {
+            Reply::Capture(CaptureReply { interfaces: vec!["veth0".into()], snaplen_bytes: request.snaplen_bytes })
+        }
     })
 }
 

@@ -1,15 +1,13 @@
 //! Captures into files and pipes: what arrives, how it ends.
 
-mod fake;
-
-use fake::{Daemon, Mood};
+use crate::fake::{Daemon, Mood};
 use mgmt_api::capture::pcapng;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
 /// A section, an Ethernet interface and three ARP requests.
-fn stream_of_a_capture() -> Vec<u8> {
+pub fn stream_of_a_capture() -> Vec<u8> {
     let mut bytes = block(
         pcapng::SECTION_HEADER,
         &[0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],

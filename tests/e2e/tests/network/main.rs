@@ -1,0 +1,11 @@
+//! AnyGate on a wire, with Linux at the other end.
+
+#![allow(clippy::disallowed_methods, reason = "tests own a clock")]
+
+mod answers;
+mod control;
+mod lifecycle;
+mod link;
+mod load;
+mod protocol;
+mod reload;
