@@ -18,6 +18,12 @@ down() {
 
 up() {
     down
+    taken=$(ip -o addr show to 10.77.0.0/24 | awk '{print $2; exit}')
+    taken=${taken:-$(ip -o -6 addr show to fd77::/64 | awk '{print $2; exit}')}
+    if [ -n "$taken" ]; then
+        echo "the demo's addresses (10.77.0.0/24, fd77::/64) are in use on $taken: remove them there first" >&2
+        exit 1
+    fi
     trap down ERR INT TERM
     ip netns add "$ns"
     # One queue each way: a native XDP program wants no more transmit queues at the peer than receive queues here.

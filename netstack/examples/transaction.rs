@@ -41,7 +41,8 @@ impl Side {
             ..StackConfig::default()
         };
         let seed = Seed::from_number(u64::from(last));
-        let stack = Stack::new(config, FramePool::heap(16_384), seed, Instant::ZERO).expect("the configuration is right");
+        let stack =
+            Stack::new(config, FramePool::heap(16_384), seed, Instant::ZERO).expect("the configuration is right");
         Side { stack, spent: Duration::ZERO }
     }
 

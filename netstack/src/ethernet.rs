@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn every_reason_to_drop() {
-        let parse = |data: &[u8], vlan| parse(data, MAC, vlan).map(|header| (header.len, header.ethertype, header.group));
+        let parse =
+            |data: &[u8], vlan| parse(data, MAC, vlan).map(|header| (header.len, header.ethertype, header.group));
         let ip = [8, 0, 0x45];
         assert_eq!(parse(&frame(MAC, PEER, &ip), None), Ok((14, 0x800, false)));
         assert_eq!(parse(&frame(BROADCAST, PEER, &ip), None), Ok((14, 0x800, true)));

@@ -82,7 +82,8 @@ pub(crate) fn handle(
 /// plateau (RFC 1191 §7.1) of the quoted packet's length is taken.
 fn next_hop_mtu(message: &[u8]) -> u16 {
     const PLATEAUS: [u16; 10] = [32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, 68];
-    let word = |at: usize| message.get(at..).and_then(|rest| rest.first_chunk::<2>()).map_or(0, |b| u16::from_be_bytes(*b));
+    let word =
+        |at: usize| message.get(at..).and_then(|rest| rest.first_chunk::<2>()).map_or(0, |b| u16::from_be_bytes(*b));
     match word(6) {
         0 => {
             let quoted_len = word(HEADER_LEN + 2);

@@ -43,8 +43,12 @@ pub(crate) fn handle(
     }
     let kind = Icmpv6Message::from(message[0]);
     if kind.is_ndisc() {
-        let envelope =
-            ndp::Envelope { src: addressed.src, dst: addressed.dst, hop_limit: addressed.hop_limit, mac: meta.ingress_mac };
+        let envelope = ndp::Envelope {
+            src: addressed.src,
+            dst: addressed.dst,
+            hop_limit: addressed.hop_limit,
+            mac: meta.ingress_mac,
+        };
         return ndp::handle(egress, now, envelope, message).map(|()| None);
     }
     if addressed.src.is_unspecified() {

@@ -5,7 +5,7 @@
 //! When the table is full, the neighbour that has been stale longest makes room; neighbours being asked for have a limit
 //! of their own, so that a scan of the prefix cannot push out those in use (RFC 6583).
 //!
-//! The table sends nothing. It says what to ask for ([`NeighborTable::poll_expired`]) and the egress asks.
+//! The table sends nothing. It says what to ask for (`NeighborTable::poll_expired`) and the egress asks.
 
 mod state;
 #[cfg(test)]
@@ -140,7 +140,9 @@ impl NeighborTable {
             return None;
         }
         match hot.state {
-            NeighborState::Reachable | NeighborState::Permanent | NeighborState::Delay | NeighborState::Probe => Some(hot.mac),
+            NeighborState::Reachable | NeighborState::Permanent | NeighborState::Delay | NeighborState::Probe => {
+                Some(hot.mac)
+            }
             NeighborState::Stale => {
                 let mac = hot.mac;
                 self.apply(now, at, NeighborEvent::Used, mac);

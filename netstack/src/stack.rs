@@ -88,17 +88,15 @@ impl Stack {
 
     /// Appends up to `max_frames` frames for the port to `out`, ARP, NDP and ICMP first; returns how many.
     pub fn poll_transmit(&mut self, now: Instant, out: &mut VecDeque<Frame>, max_frames: usize) -> usize {
-        let control = self.egress.control.len().min(max_frames);
-        out.extend(self.egress.control.drain(..control));
-        let mut room = max_frames - control;
+        let control = move_front(&mut self.egress.control, out, max_frames);
+        let room = max_frames - control;
         let waiting = self.egress.tx.len();
         if waiting < room {
             self.tcp.poll_transmit(&mut Ctx { now, egress: &mut self.egress }, room - waiting);
         }
-        room = room.min(self.egress.tx.len());
-        out.extend(self.egress.tx.drain(..room));
-        self.egress.counters.add(IpCounter::TxFrames, (control + room) as u64);
-        control + room
+        let data = move_front(&mut self.egress.tx, out, room);
+        self.egress.counters.add(IpCounter::TxFrames, (control + data) as u64);
+        control + data
     }
 
     /// When [`Stack::handle_timeout`] must be called at the latest; `None` when nothing waits. It may be early.
@@ -148,6 +146,17 @@ impl Stack {
             icmpv6::send_error(&mut self.egress, now, &meta, first.data(), icmpv6::Report::ReassemblyTimeout);
         }
     }
+}
+
+/// Moves up to `max` frames from the front of `queue` to the end of `out`; returns how many.
+fn move_front(queue: &mut VecDeque<Frame>, out: &mut VecDeque<Frame>, max: usize) -> usize {
+    let count = queue.len().min(max);
+    if count == queue.len() {
+        out.append(queue);
+    } else {
+        out.extend(queue.drain(..count));
+    }
+    count
 }
 
 /// Tells the link whose addresses these are now (RFC 5227 §3, RFC 4861 §7.2.6), and which groups to deliver.

@@ -152,7 +152,9 @@ fn datagram_allocations(v6: bool, turns: usize) -> (u64, u64) {
             pair.turn(|_, _, _| {}, |_, _, _| {});
             while let Some(datagram) = pair.server.poll_datagram() {
                 let to = datagram.remote;
-                pair.server.udp_send(pair.now, b, Some(datagram.local.ip()), to, Ecn::NotEct, &datagram.payload.data()[..4]).unwrap();
+                pair.server
+                    .udp_send(pair.now, b, Some(datagram.local.ip()), to, Ecn::NotEct, &datagram.payload.data()[..4])
+                    .unwrap();
             }
             received += core::iter::from_fn(|| pair.client.poll_datagram()).count() as u64;
         }

@@ -31,33 +31,22 @@ pub fn is_token(bytes: &[u8]) -> bool {
 /// NUL and the other controls may not, which is what keeps one field from becoming two.
 #[inline]
 pub fn is_field_value(bytes: &[u8]) -> bool {
-    bytes
-        .iter()
-        .all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+    bytes.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
 /// `bytes` without spaces and tabs at its ends (`OWS`, RFC 9110 §5.6.3).
 #[inline]
 pub fn trim(bytes: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let from = bytes
-        .iter()
-        .position(|byte| !blank(byte))
-        .unwrap_or(bytes.len());
-    let to = bytes
-        .iter()
-        .rposition(|byte| !blank(byte))
-        .map_or(from, |last| last + 1);
+    let from = bytes.iter().position(|byte| !blank(byte)).unwrap_or(bytes.len());
+    let to = bytes.iter().rposition(|byte| !blank(byte)).map_or(from, |last| last + 1);
     &bytes[from..to]
 }
 
 /// The members of a comma-separated list; empty ones are left out (RFC 9110 §5.6.1.2).
 #[inline]
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value
-        .split(|&byte| byte == b',')
-        .map(trim)
-        .filter(|member| !member.is_empty())
+    value.split(|&byte| byte == b',').map(trim).filter(|member| !member.is_empty())
 }
 
 /// Whether `text` is `uri-host [ ":" port ]` (RFC 9110 §7.2), without user information. Empty is not.
@@ -73,12 +62,13 @@ pub fn is_authority(text: &[u8]) -> bool {
 
 /// RFC 3986 §3.2.3: digits, possibly none; beyond 65,535 there is no such port.
 fn is_port(digits: &[u8]) -> bool {
-    digits.len() <= 5
-        && digits.iter().all(u8::is_ascii_digit)
-        && digits
-            .iter()
-            .fold(0_u32, |port, &digit| port * 10 + u32::from(digit - b'0'))
-            <= 65_535
+    if digits.len() > 5 {
+        return false;
+    }
+    let port = digits
+        .iter()
+        .try_fold(0_u32, |port, &digit| digit.is_ascii_digit().then(|| port * 10 + u32::from(digit - b'0')));
+    port.is_some_and(|port| port <= 65_535)
 }
 
 /// `[` IPv6 address `]` with an optional port. Zones and future versions are not for the wire.
@@ -102,9 +92,7 @@ fn is_escaped_authority(text: &[u8]) -> bool {
         match rest {
             [] => return true,
             [b':', digits @ ..] => return is_port(digits),
-            [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                rest = tail
-            }
+            [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = tail,
             [byte, tail @ ..] if REG_NAME[usize::from(*byte)] => rest = tail,
             _ => return false,
         }

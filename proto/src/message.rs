@@ -149,10 +149,7 @@ pub struct RequestHead<'b> {
 impl<'b> RequestHead<'b> {
     /// The value of the first header field with this name (given in any case).
     pub fn header(&self, name: &str) -> Option<&'b [u8]> {
-        self.headers
-            .iter()
-            .find(|header| header.name.eq_ignore_ascii_case(name))
-            .map(|header| header.value)
+        self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
     }
 
     /// The host without its port.
@@ -184,9 +181,7 @@ impl fmt::Debug for RequestHead<'_> {
 pub fn split_authority(authority: &str) -> (&str, Option<&str>) {
     match authority.rsplit_once(':') {
         // A colon inside the brackets of an address literal is no port's.
-        Some((host, port)) if !port.ends_with(']') => {
-            (host, Some(port).filter(|port| !port.is_empty()))
-        }
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port).filter(|port| !port.is_empty())),
         _ => (authority, None),
     }
 }

@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-const BURST_FRAMES: usize = 64;
+const BURST_FRAMES: usize = 32;
 /// Opens under way at one time: under a server's usual backlog.
 const OPENS_AT_ONCE: usize = 256;
 /// Token of a connection that is only held.

@@ -21,7 +21,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { server: None, echo_body_limit: 4096 }
+        Options { server: None, echo_body_limit: 64 * 1024 }
     }
 }
 

@@ -12,6 +12,7 @@ use config::{Config, Diagnostic, Diagnostics, RouteGroup, ServerConfig};
 use proto::h1::Limits;
 use router::Router;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Everything that a request needs.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub struct Snapshot {
     pub actions: Arc<Actions>,
     /// Limits of HTTP/1.1.
     pub limits: Limits,
-    /// Connections of one worker at most.
+    /// Connections at most, over all workers.
     pub max_connections: usize,
 }
 
@@ -67,47 +68,58 @@ fn limits(server: &ServerConfig) -> Limits {
 
 /// The cell that holds the snapshot of the moment.
 #[derive(Clone, Debug)]
-pub struct Current(Arc<ArcSwap<Snapshot>>);
+pub struct Current(Arc<Cell>);
+
+#[derive(Debug)]
+struct Cell {
+    snapshot: ArcSwap<Snapshot>,
+    /// Counts swaps: what workers look at each turn, one load of a line that hardly ever changes.
+    swaps: AtomicU64,
+}
 
 impl Current {
     /// Starts with `first`.
     pub fn new(first: Snapshot) -> Current {
-        Current(Arc::new(ArcSwap::from_pointee(first)))
+        Current(Arc::new(Cell { snapshot: ArcSwap::from_pointee(first), swaps: AtomicU64::new(0) }))
     }
 
     /// Swaps: requests that begin from now on see `next`.
     pub fn swap(&self, next: Snapshot) {
-        self.0.store(Arc::new(next));
+        self.0.snapshot.store(Arc::new(next));
+        self.0.swaps.fetch_add(1, Ordering::Release);
     }
 
     /// The snapshot of the moment.
     pub fn load(&self) -> Arc<Snapshot> {
-        self.0.load_full()
+        self.0.snapshot.load_full()
     }
 
     /// A reader for one worker: asking it again costs one load while nothing has changed.
     pub fn reader(&self) -> Reader {
-        let seen = self.0.load_full();
-        Reader { cell: self.0.clone(), seen }
+        // The number first: a swap between the two is seen again, which is harmless.
+        let swaps = self.0.swaps.load(Ordering::Acquire);
+        Reader { current: self.clone(), seen: self.load(), swaps }
     }
 }
 
 /// One worker's view of the cell.
 #[derive(Debug)]
 pub struct Reader {
-    cell: Arc<ArcSwap<Snapshot>>,
+    current: Current,
     seen: Arc<Snapshot>,
+    swaps: u64,
 }
 
 impl Reader {
     /// Looks whether there is a newer snapshot; true when there was.
     #[inline]
     pub fn refresh(&mut self) -> bool {
-        // Only the address is compared, through a guard that takes no reference count.
-        if std::ptr::eq(&**self.cell.load(), &*self.seen) {
+        let swaps = self.current.0.swaps.load(Ordering::Acquire);
+        if swaps == self.swaps {
             return false;
         }
-        self.seen = self.cell.load_full();
+        self.swaps = swaps;
+        self.seen = self.current.load();
         true
     }
 

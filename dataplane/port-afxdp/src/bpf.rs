@@ -197,7 +197,8 @@ impl Program {
                 let mut log = vec![0; VERIFIER_LOG_BYTES];
                 Program::try_load(label, insns, frags, Some(&mut log)).map_err(|_| {
                     let text = String::from_utf8_lossy(&log);
-                    let text = text.trim_end_matches('\0').trim_end();
+                    // Behind the terminator lies what the verifier wrote on paths that it took back.
+                    let text = text.split('\0').next().unwrap_or_default().trim_end();
                     let tail: Vec<_> = text.lines().rev().take(4).collect();
                     io::Error::other(format!("verifier: {}", tail.into_iter().rev().collect::<Vec<_>>().join(" | ")))
                 })

@@ -55,8 +55,6 @@ pub enum Alu {
     Add = 0x00,
     /// `dst &= src`
     And = 0x50,
-    /// `dst <<= src`
-    Lsh = 0x60,
     /// `dst = src`
     Mov = 0xb0,
 }

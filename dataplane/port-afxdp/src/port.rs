@@ -209,7 +209,8 @@ impl AfXdpPort {
         }
     }
 
-    /// The frame as it goes on the transmit ring: complete, of our pool, and short enough. `None`: dropped, counted.
+    /// The frame as it goes on the transmit ring: complete, of our pool, neither empty nor too long. `None`: dropped,
+    /// counted.
     #[inline]
     fn transmittable(&mut self, mut frame: Frame) -> Option<Frame> {
         if frame.len() > self.max_tx_bytes || frame.is_empty() {

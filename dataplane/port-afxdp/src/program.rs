@@ -223,12 +223,22 @@ fn parse_ipv6(asm: &mut Assembler, to: &Targets) {
 }
 
 /// R7 += header length; at least 20 bytes, or the packet passes.
+///
+/// One branch for each length: a verifier that guards against speculation (it does unless the loader has CAP_PERFMON)
+/// takes only constants added to a pointer into the packet.
 fn skip_ipv4_header(asm: &mut Assembler, to: &Targets) {
+    let skipped = asm.label();
     asm.load(Size::U8, R3, R7, 0);
     asm.alu_imm(Alu::And, R3, 0x0f);
-    asm.alu_imm(Alu::Lsh, R3, 2);
-    asm.jump_if_imm(Cond::Lt, R3, IPV4_HEADER, to.pass);
-    asm.alu(Alu::Add, R7, R3);
+    for words in IPV4_HEADER / 4..=15 {
+        let next = asm.label();
+        asm.jump_if_imm(Cond::Ne, R3, words, next);
+        asm.alu_imm(Alu::Add, R7, words * 4);
+        asm.jump(skipped);
+        asm.bind(next);
+    }
+    asm.jump(to.pass);
+    asm.bind(skipped);
 }
 
 /// Key address = the IPv4 address at R7 + `off`, behind `::ffff`.

@@ -32,7 +32,8 @@ impl<T: Copy> Shared<T> {
         let len = at.desc as usize + size as usize * size_of::<T>();
         let mapping = Mapping::shared(fd, len, page)?;
         let inside = |offset: u64, bytes: usize, align: usize| {
-            (offset as usize).checked_add(bytes).is_some_and(|end| end <= len) && (offset as usize).is_multiple_of(align)
+            (offset as usize).checked_add(bytes).is_some_and(|end| end <= len)
+                && (offset as usize).is_multiple_of(align)
         };
         let words = [at.producer, at.consumer, at.flags];
         if !words.iter().all(|&offset| inside(offset, 4, 4)) || !inside(at.desc, 0, align_of::<T>()) {

@@ -36,10 +36,10 @@ pub(super) fn run(session: &Session, args: &CaptureArgs) -> Result<(), Failure> 
     let mut out = target.open()?;
     let name = target.name();
     stop_on_signals(&stream).map_err(Failure::output("watch for Ctrl-C"))?;
-    eprintln!("mgmt: capturing on {} to {name}, Ctrl-C ends", printable(&reply.interfaces.join(", ")));
+    say(&format!("mgmt: capturing on {} to {name}, Ctrl-C ends", printable(&reply.interfaces.join(", "))));
     let mut meter = Meter::default();
     let result = copy(stream, &mut out, &mut meter);
-    eprintln!("{}", if session.json { json_summary(&meter) } else { format!("mgmt: {}", summary(&meter)) });
+    say(&if session.json { json_summary(&meter) } else { format!("mgmt: {}", summary(&meter)) });
     result.map_err(Failure::output(format!("write {name}")))
 }
 
@@ -125,6 +125,11 @@ fn stop_on_signals(stream: &CaptureStream) -> io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// A note on standard error; a capture goes on when nobody reads them.
+fn say(note: &str) {
+    let _ = writeln!(io::stderr(), "{note}");
 }
 
 fn json_summary(meter: &Meter) -> String {

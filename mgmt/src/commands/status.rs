@@ -12,7 +12,7 @@ pub(super) fn table(reply: &StatusReply, width: Option<usize>) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "anygate {}  {}  up {}  pid {}",
+        "{}  {}  up {}  pid {}",
         printable(&reply.product),
         state(reply.state),
         seconds(reply.uptime_seconds),

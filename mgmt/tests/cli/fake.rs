@@ -186,7 +186,7 @@ fn status() -> StatusReply {
         sleeps: 3,
     };
     StatusReply {
-        product: "0.1.0".into(),
+        product: "anygate 0.1.0".into(),
         pid: 4242,
         state: ServiceState::Serving,
         uptime_seconds: 93_784,

@@ -94,19 +94,19 @@ impl Addresses {
     /// True for our own IPv4 addresses.
     #[inline]
     pub fn is_local_v4(&self, address: Ipv4Addr) -> bool {
-        self.v4.binary_search(&u32::from(address)).is_ok()
+        has(&self.v4, u32::from(address))
     }
 
     /// True for our own IPv6 addresses.
     #[inline]
     pub fn is_local_v6(&self, address: Ipv6Addr) -> bool {
-        self.v6.binary_search(&u128::from(address)).is_ok()
+        has(&self.v6, u128::from(address))
     }
 
     /// True for the limited broadcast address and those of our prefixes.
     #[inline]
     pub fn is_broadcast(&self, address: Ipv4Addr) -> bool {
-        address == Ipv4Addr::BROADCAST || self.broadcasts.binary_search(&u32::from(address)).is_ok()
+        address == Ipv4Addr::BROADCAST || has(&self.broadcasts, u32::from(address))
     }
 
     /// What `address` is to us.
@@ -215,6 +215,17 @@ pub fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
 pub fn group_mac(group: Ipv6Addr) -> [u8; 6] {
     let [.., a, b, c, d] = group.octets();
     [0x33, 0x33, a, b, c, d]
+}
+
+/// Membership in a sorted list; most stacks have one or two addresses of a family.
+#[inline]
+fn has<T: Ord + Copy>(sorted: &[T], value: T) -> bool {
+    match *sorted {
+        [] => false,
+        [only] => only == value,
+        [first, second] => first == value || second == value,
+        _ => sorted.binary_search(&value).is_ok(),
+    }
 }
 
 fn insert_sorted<T: Ord>(list: &mut Vec<T>, value: T) {

@@ -35,9 +35,18 @@ fn classification() {
 
 #[test]
 fn addresses_that_cannot_be_ours_are_refused() {
-    for text in ["0.0.0.0/0", "127.0.0.1/8", "224.0.0.5/4", "192.0.2.0/24", "192.0.2.255/24", "::/0", "::1/128",
-        "ff02::1/128", "::ffff:1.2.3.4/128", "250.0.0.1/8"]
-    {
+    for text in [
+        "0.0.0.0/0",
+        "127.0.0.1/8",
+        "224.0.0.5/4",
+        "192.0.2.0/24",
+        "192.0.2.255/24",
+        "::/0",
+        "::1/128",
+        "ff02::1/128",
+        "::ffff:1.2.3.4/128",
+        "250.0.0.1/8",
+    ] {
         assert!(matches!(addresses(&[text]), Err(ConfigError::Address(_))), "{text}");
     }
     assert!(matches!(addresses(&["10.0.0.1/24", "10.0.0.1/25"]), Err(ConfigError::DuplicateAddress(_))));

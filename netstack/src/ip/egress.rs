@@ -11,16 +11,16 @@
 //! Two queues: ARP, NDP and ICMP leave before everything else. Whatever cannot be sent is counted and dropped here; the
 //! caller is told with an [`EgressError`] and must not count it again.
 
-use core::fmt;
 use core::net::IpAddr;
 use std::collections::VecDeque;
 
 use super::addresses::Addresses;
+pub use super::error::EgressError;
 use super::path::{PathCache, PathKind};
 use super::path_mtu::PathMtus;
+use super::token_bucket::TokenBucket;
 use super::{HOP_LIMIT, ipv4, ipv6};
 use crate::config::{ConfigError, StackConfig};
-use super::token_bucket::TokenBucket;
 use crate::counters::{IpCounter, IpCounters};
 use crate::ethernet::{self, EthernetTemplate, ethertype};
 use crate::frame::{Frame, FramePool, TxChecksum};
@@ -34,38 +34,6 @@ pub const MIN_HEADROOM: usize = 128;
 
 /// The most that the IP layer puts in front of a transport packet: Ethernet with a tag, IPv6.
 pub(crate) const MAX_IP_HEADERS: usize = 18 + ipv6::HEADER_LEN;
-
-/// Why a packet was not sent. It is counted already.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EgressError {
-    /// No route to the destination, or it is an address of our own.
-    NoRoute,
-    /// The next hop's MAC address is unknown and not ours to ask for, or the neighbour table is full.
-    NoNeighbor,
-    /// The packet exceeds the interface's MTU.
-    TooBig,
-    /// The transmit queue is full.
-    QueueFull,
-    /// The frame has no room for the headers.
-    Headroom,
-    /// The pool has no frame.
-    NoFrame,
-}
-
-impl fmt::Display for EgressError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            EgressError::NoRoute => "no route to the destination",
-            EgressError::NoNeighbor => "the next hop's link address is unknown",
-            EgressError::TooBig => "the packet exceeds the MTU",
-            EgressError::QueueFull => "the transmit queue is full",
-            EgressError::Headroom => "the frame has no room for the headers",
-            EgressError::NoFrame => "the frame pool is empty",
-        })
-    }
-}
-
-impl core::error::Error for EgressError {}
 
 /// Which queue a packet waits in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -284,7 +252,7 @@ impl Egress {
         frame
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_ip(&mut self, header: &IpHeader, frame: &mut Frame) -> Result<u16, EgressError> {
         let len = frame.len();
         let (pushed, kind, header_len) = match (header.src, header.dst) {

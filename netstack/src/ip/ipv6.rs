@@ -117,7 +117,8 @@ pub fn parse(packet: &[u8]) -> Result<Ipv6Header, IpCounter> {
     if head[0] >> 4 != 6 || total_len > packet.len() {
         return Err(IpCounter::DropIpv6Header);
     }
-    let address = |at: usize| head[at..].first_chunk::<16>().map_or(Ipv6Addr::UNSPECIFIED, |bytes| Ipv6Addr::from(*bytes));
+    let address =
+        |at: usize| head[at..].first_chunk::<16>().map_or(Ipv6Addr::UNSPECIFIED, |bytes| Ipv6Addr::from(*bytes));
     Ok(Ipv6Header {
         total_len,
         next_header: head[6],
@@ -257,7 +258,16 @@ pub(crate) fn push_header(frame: &mut Frame, src: Ipv6Addr, dst: Ipv6Addr, field
         return false;
     };
     let [len_high, len_low] = payload_len.to_be_bytes();
-    out[..8].copy_from_slice(&[0x60, (fields.ecn & 3) << 4, 0, 0, len_high, len_low, fields.protocol, fields.hop_limit]);
+    out[..8].copy_from_slice(&[
+        0x60,
+        (fields.ecn & 3) << 4,
+        0,
+        0,
+        len_high,
+        len_low,
+        fields.protocol,
+        fields.hop_limit,
+    ]);
     out[8..24].copy_from_slice(&src.octets());
     out[24..].copy_from_slice(&dst.octets());
     true

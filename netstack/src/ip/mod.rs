@@ -9,6 +9,7 @@ pub mod addresses;
 pub mod checksum;
 pub mod cidr;
 pub mod egress;
+mod error;
 pub mod ipv4;
 pub mod ipv6;
 pub(crate) mod keyed_hash;

@@ -113,7 +113,8 @@ pub fn step(state: NeighborState, event: NeighborEvent) -> Step {
         // RFC 4861 §7.2.5: without the override flag a different address is not taken, only doubted.
         (S::Reachable, E::Answered { differs: true, overrides: false })
         | (S::Reachable, E::Announced { differs: true, overrides: false }) => to(S::Stale, false, T::Stop),
-        (_, E::Answered { differs: true, overrides: false }) | (_, E::Announced { differs: true, overrides: false }) => stay,
+        (_, E::Answered { differs: true, overrides: false })
+        | (_, E::Announced { differs: true, overrides: false }) => stay,
         (_, E::Answered { differs, .. }) => to(S::Reachable, differs, T::Reachable),
         (_, E::Announced { differs: true, overrides: true }) => to(S::Stale, true, T::Stop),
         (_, E::Announced { differs: false, .. }) => stay,

@@ -131,6 +131,11 @@ impl Stack {
         self.tcp.connection_count()
     }
 
+    #[cfg(test)]
+    pub(crate) fn tcp_and_egress(&mut self) -> (&mut crate::tcp::Tcp, &mut crate::ip::Egress) {
+        (&mut self.tcp, &mut self.egress)
+    }
+
     /// TCP itself, for what only tests and simulations look at ([`Tcp::audit`](crate::tcp::Tcp::audit)).
     pub fn tcp(&self) -> &crate::tcp::Tcp {
         &self.tcp

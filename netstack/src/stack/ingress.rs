@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use super::Stack;
+use crate::arp;
 use crate::counters::IpCounter;
 use crate::ethernet::{self, EthernetHeader, ethertype};
 use crate::fragments::{Fragment, Reassembled};
@@ -15,7 +16,6 @@ use crate::ip::{IpMeta, ipv4, ipv6, protocol};
 use crate::tcp::{Ctx, IcmpError, IcmpErrorKind};
 use crate::time::Instant;
 use crate::udp::Received;
-use crate::arp;
 
 impl Stack {
     /// Handles one received Ethernet frame; `frame.rx_checksum` says what the port knows of its checksums.

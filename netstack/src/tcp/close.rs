@@ -10,7 +10,7 @@ use super::event::{ConnId, EndReason, Ready};
 use super::shared::Shared;
 use super::state::{State, Transition};
 use super::table::Entry;
-use super::{Ctx, Outcome, Tcp, output, time_wait};
+use super::{Ctx, Outcome, Tcp, emit, output, time_wait};
 use crate::counters::TcpCounter;
 
 impl Tcp {
@@ -36,7 +36,7 @@ impl Tcp {
         let known = conn.state.is_synchronized() || conn.state == State::SynReceived;
         if known && conn.has(flag::IN_TABLE) {
             self.shared.counters.bump(TcpCounter::ResetAborted);
-            output::send_reset(conn, &mut self.shared, ctx);
+            emit::send_reset(conn, &mut self.shared, ctx);
         }
         detach(conn, id.index, &mut self.shared);
         self.shared.discard_recv(conn);

@@ -143,8 +143,9 @@ impl CongestionControl for NewReno {
             return;
         }
         if self.cwnd < self.ssthresh {
-            // RFC 5681 §3.1, equation 2, counting bytes (RFC 3465 §2.2 with L = 2).
-            self.cwnd = (self.cwnd + ack.bytes.min(2 * ack.mss)).min(MAX_WINDOW);
+            // RFC 5681 §3.1, equation 2, counting bytes with L = 8 (RFC 3465 §2.2, RFC 9406 §4.2): peers acknowledge
+            // whole bursts at once.
+            self.cwnd = (self.cwnd + ack.bytes.min(8 * ack.mss)).min(MAX_WINDOW);
             return;
         }
         // RFC 5681 §3.1: one segment per window acknowledged.

@@ -194,7 +194,8 @@ pub(crate) fn clock_ms(now: Instant) -> u32 {
 }
 
 fn millis(keep_alive: Option<KeepAlive>) -> (u32, u32, u8) {
-    let ms = |duration: core::time::Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX / 4).min(u32::MAX / 4);
+    let ms =
+        |duration: core::time::Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX / 4).min(u32::MAX / 4);
     keep_alive.map_or((0, 0, 0), |k| (ms(k.idle).max(1), ms(k.interval).max(1), k.probes.max(1)))
 }
 

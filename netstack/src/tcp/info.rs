@@ -79,7 +79,8 @@ impl Tcp {
         let mut held = Held { max_frames: self.shared.held.max_frames, ..Held::default() };
         let (mut recv_in_use, mut send_in_use, mut in_table) = (0, 0, 0);
         for (key, conn) in self.conns.iter_from(0) {
-            audit_connection(key.into(), conn, &self.shared).map_err(|fault| format!("{} {key:?}: {fault}", conn.state))?;
+            audit_connection(key.into(), conn, &self.shared)
+                .map_err(|fault| format!("{} {key:?}: {fault}", conn.state))?;
             recv_in_use += usize::from(conn.recv != NONE);
             send_in_use += usize::from(conn.send != NONE);
             in_table += usize::from(conn.has(flag::IN_TABLE));
@@ -88,11 +89,15 @@ impl Tcp {
             }
         }
         let ours = &self.shared.held;
-        check((held.bytes, held.frames) == (ours.bytes, ours.frames), || format!("held: counted {held:?}, noted {ours:?}"))?;
+        check((held.bytes, held.frames) == (ours.bytes, ours.frames), || {
+            format!("held: counted {held:?}, noted {ours:?}")
+        })?;
         check(recv_in_use == self.shared.recv.in_use(), || "receive states leak".into())?;
         check(send_in_use == self.shared.send.in_use(), || "send states leak".into())?;
         let entries = in_table + self.shared.listeners.half_open.len() + self.shared.time_waits.slab.len();
-        check(entries == self.shared.table.len(), || format!("table has {} entries for {entries}", self.shared.table.len()))?;
+        check(entries == self.shared.table.len(), || {
+            format!("table has {} entries for {entries}", self.shared.table.len())
+        })?;
         for (id, listener) in self.shared.listeners.iter() {
             let half_open = self.shared.listeners.half_open.iter_from(0).filter(|(_, h)| h.listener == id).count();
             check(half_open == listener.half_open, || format!("listener {} miscounts half-open", listener.port))?;
@@ -121,7 +126,8 @@ fn audit_connection(id: ConnId, conn: &Conn, shared: &Shared) -> Result<(), Stri
         let found = shared.table.find(hash, |entry| entry == Entry::Connection(id.index));
         check(found.is_some(), || "not in the table".into())?;
         let earliest = conn.retransmit_at.min(conn.delayed_ack_at).min(conn.idle_at);
-        let armed = conn.armed_at <= earliest && (shared.wheel.is_set(id.index) || conn.armed_at == Instant::FAR_FUTURE);
+        let armed =
+            conn.armed_at <= earliest && (shared.wheel.is_set(id.index) || conn.armed_at == Instant::FAR_FUTURE);
         check(armed || conn.has(flag::TX_QUEUED), || "the wheel is armed too late".into())?;
         let timed = conn.outstanding() == 0 || conn.retransmit_at != Instant::FAR_FUTURE;
         check(timed, || "data in flight without a timer".into())?;

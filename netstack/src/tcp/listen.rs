@@ -140,7 +140,9 @@ impl Listeners {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ListenerId, &Listener)> {
-        self.slab.iter_from(0).map(|(key, listener)| (ListenerId { index: key.index, generation: key.generation }, listener))
+        self.slab
+            .iter_from(0)
+            .map(|(key, listener)| (ListenerId { index: key.index, generation: key.generation }, listener))
     }
 }
 

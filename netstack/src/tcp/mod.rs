@@ -20,6 +20,7 @@ mod commands;
 mod config;
 mod congestion;
 mod control_block;
+mod emit;
 mod event;
 mod icmp;
 mod info;
@@ -215,6 +216,11 @@ impl Tcp {
     /// Half-open passive connections.
     pub fn half_open_count(&self) -> usize {
         self.shared.listeners.half_open.len()
+    }
+
+    /// Receive and send states that connections hold; both zero when every connection is idle.
+    pub fn pooled_states(&self) -> (usize, usize) {
+        (self.shared.recv.in_use(), self.shared.send.in_use())
     }
 
     /// Connections in TIME-WAIT.

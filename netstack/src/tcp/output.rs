@@ -10,16 +10,15 @@
 
 use super::congestion::CongestionControl;
 use super::control_block::{Conn, Phase, clock_ms, flag};
+use super::emit::seal;
 use super::sack::Blocks;
-use super::segment::{ACK, CHECKSUM_AT, FIN, Header, PSH, RST, SYN, Segment, Timestamps};
+use super::segment::{ACK, FIN, Header, PSH, SYN, Timestamps};
 use super::seq::Seq;
 use super::shared::Shared;
 use super::state::State;
 use super::tuple::Tuple;
 use super::{Ctx, recovery, timers};
 use crate::counters::TcpCounter;
-use crate::frame::{Frame, TxChecksum};
-use crate::ip::{PathCache, checksum, protocol};
 use crate::time::Instant;
 
 /// What one turn of a connection did.
@@ -40,11 +39,6 @@ struct Plan {
     len: u32,
     fin: bool,
     again: bool,
-}
-
-/// Header fields of a connection's tuple.
-pub(crate) fn addressed(tuple: &Tuple) -> Header {
-    Header { src_port: tuple.local_port, dst_port: tuple.remote_port, ..Header::default() }
 }
 
 /// Sends what the connection has to say, `budget` frames at most.
@@ -201,7 +195,10 @@ fn new_segment(conn: &mut Conn, pipe: u32, window: u32, shared: &Shared, now: In
         return None;
     }
     let idle = conn.snd_nxt == conn.snd_una;
-    if idle && now_minus(now, conn.sent_ms) > conn.rtt.rto(0, shared.config.rto_min, shared.config.rto_max).as_millis() as u32 {
+    if idle
+        && now_minus(now, conn.sent_ms)
+            > conn.rtt.rto(0, shared.config.rto_min, shared.config.rto_max).as_millis() as u32
+    {
         // RFC 5681 §4.1
         conn.congestion.on_restart(mss);
     }
@@ -382,67 +379,4 @@ pub(crate) fn path_mss(tuple: &Tuple, ctx: &Ctx<'_>) -> u16 {
     let remote = tuple.remote_ip();
     let headers = if remote.is_ipv4() { 40 } else { 60 };
     ctx.egress.ip_mtu(ctx.now, remote).saturating_sub(headers)
-}
-
-/// Puts the header in front of the payload, fills the checksum in and hands the packet to the IP layer.
-#[inline]
-fn seal(header: &Header, mut frame: Frame, tuple: &Tuple, path: &mut PathCache, shared: &mut Shared, ctx: &mut Ctx<'_>) {
-    let Some(out) = frame.push_front(header.len()) else {
-        shared.counters.bump(TcpCounter::DropEgress);
-        return;
-    };
-    header.emit(out);
-    let (src, dst) = (tuple.local_ip(), tuple.remote_ip());
-    let offload = ctx.egress.tcp_checksum_offload();
-    checksum::fill_transport(src, dst, protocol::TCP, frame.data_mut(), CHECKSUM_AT, offload);
-    if offload {
-        frame.tx_checksum = TxChecksum::Offload { start: 0, offset: CHECKSUM_AT as u16 };
-    }
-    shared.counters.bump(TcpCounter::TxSegments);
-    // RFC 3168 §6.1.1: ECN was not negotiated, so packets are not ECN-capable.
-    if ctx.egress.send(ctx.now, path, src, dst, protocol::TCP, 0, frame).is_err() {
-        shared.counters.bump(TcpCounter::DropEgress);
-    }
-}
-
-/// Sends a segment that belongs to no control block; lost when there is no frame, as on the wire.
-pub(crate) fn emit_control(header: &Header, tuple: &Tuple, path: &mut PathCache, shared: &mut Shared, ctx: &mut Ctx<'_>) {
-    match ctx.egress.alloc() {
-        Some(frame) => seal(header, frame, tuple, path, shared, ctx),
-        None => shared.counters.bump(TcpCounter::DropNoFrame),
-    }
-}
-
-/// The reset that answers a segment which belongs nowhere (RFC 9293 §3.10.7.1).
-pub(crate) fn reset_for(segment: &Segment, tuple: &Tuple, path: &mut PathCache, shared: &mut Shared, ctx: &mut Ctx<'_>) {
-    if segment.has(RST) {
-        return;
-    }
-    let header = if segment.has(ACK) {
-        Header { seq: segment.ack, flags: RST, ..addressed(tuple) }
-    } else {
-        Header { ack: segment.seq + segment.len(), flags: RST | ACK, ..addressed(tuple) }
-    };
-    emit_control(&header, tuple, path, shared, ctx);
-}
-
-/// The reset with which this side ends a connection (RFC 9293 §3.10.5).
-pub(crate) fn send_reset(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) {
-    let timestamps = conn.has(flag::TIMESTAMPS).then(|| Timestamps { val: conn.ts_now(ctx.now), ecr: conn.ts_recent });
-    let header =
-        Header { seq: conn.snd_nxt, ack: conn.rcv_nxt, flags: RST | ACK, timestamps, ..addressed(&conn.tuple) };
-    let Conn { tuple, path, .. } = conn;
-    emit_control(&header, tuple, path, shared, ctx);
-}
-
-/// RFC 5961 §7: an acknowledgment that makes an honest peer prove itself. The limit is one per connection and
-/// interval, and not one for all: a common one can be observed from outside (CVE-2016-5696).
-pub(crate) fn challenge(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) {
-    let now_ms = clock_ms(ctx.now);
-    if super::seq::clock_before(now_ms, conn.challenge_ms) {
-        return;
-    }
-    conn.challenge_ms = now_ms.wrapping_add(shared.config.challenge_interval.as_millis() as u32);
-    shared.counters.bump(TcpCounter::TxChallengeAcks);
-    send_empty(conn, conn.snd_nxt, shared, ctx);
 }

@@ -120,6 +120,11 @@ impl RecvState {
         !self.pieces.is_empty()
     }
 
+    /// Where the data beyond the first gap begins.
+    pub(crate) fn first_held(&self) -> Option<Seq> {
+        self.pieces.front().map(|piece| piece.seq)
+    }
+
     /// Bytes beyond a gap.
     pub(crate) fn out_of_order_bytes(&self) -> u32 {
         self.held.bytes()

@@ -28,7 +28,10 @@ pub(crate) fn note_sack(conn: &Conn, blocks: &Blocks, ack: Seq, shared: &mut Sha
     for (position, &(start, end)) in blocks.as_slice().iter().enumerate() {
         // RFC 2883 §4: a first block at or below the acknowledgment, or inside of the second, reports a duplicate.
         let inside_second = position == 0
-            && blocks.as_slice().get(1).is_some_and(|second| second.0.at_or_before(start) && end.at_or_before(second.1));
+            && blocks
+                .as_slice()
+                .get(1)
+                .is_some_and(|second| second.0.at_or_before(start) && end.at_or_before(second.1));
         if end.at_or_before(ack) || inside_second {
             shared.counters.bump(TcpCounter::DsackReceived);
             continue;
@@ -59,7 +62,9 @@ fn sack_edge(sacked: &RangeSet, una: Seq, mss: u32) -> Seq {
 /// A duplicate acknowledgment, or one with news in its SACK blocks, arrived: decides whether something is lost.
 pub(crate) fn on_duplicate(conn: &mut Conn, shared: &mut Shared, now: Instant) {
     let mss = u32::from(conn.mss);
-    if conn.has(flag::SACK) && let Some(state) = shared.send.get(conn.send) {
+    if conn.has(flag::SACK)
+        && let Some(state) = shared.send.get(conn.send)
+    {
         let edge = sack_edge(&state.sacked, conn.snd_una, mss);
         conn.lost_edge = conn.lost_edge.max(edge);
     }

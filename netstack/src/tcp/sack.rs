@@ -23,7 +23,6 @@ impl RangeSet {
         self.ranges.is_empty()
     }
 
-
     /// Numbers covered.
     #[inline]
     pub(crate) fn bytes(&self) -> u32 {

@@ -108,9 +108,6 @@ impl Shared {
     }
 
     pub(crate) fn out_of_order_limits(&self) -> OutOfOrderLimits {
-        OutOfOrderLimits {
-            segments: self.config.max_out_of_order_segments,
-            bytes: self.config.max_out_of_order_bytes,
-        }
+        OutOfOrderLimits { segments: self.config.max_out_of_order_segments, bytes: self.config.max_out_of_order_bytes }
     }
 }

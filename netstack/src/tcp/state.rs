@@ -130,10 +130,7 @@ impl State {
     /// True when queued data (and a FIN) may be sent or sent again.
     #[inline]
     pub const fn can_transmit(self) -> bool {
-        matches!(
-            self,
-            State::Established | State::CloseWait | State::FinWait1 | State::Closing | State::LastAck
-        )
+        matches!(self, State::Established | State::CloseWait | State::FinWait1 | State::Closing | State::LastAck)
     }
 
     /// True when the peer may still send data.

@@ -8,7 +8,7 @@ use super::seq::{Seq, clock_before};
 use super::shared::Shared;
 use super::table::Entry;
 use super::tuple::Tuple;
-use super::{Ctx, output};
+use super::{Ctx, emit};
 use crate::counters::TcpCounter;
 use crate::ip::PathCache;
 use crate::slab::Slab;
@@ -111,11 +111,11 @@ pub(crate) fn handle(index: u32, segment: &Segment, shared: &mut Shared, ctx: &m
         flags: ACK,
         window: entry.window,
         timestamps,
-        ..output::addressed(&entry.tuple)
+        ..emit::addressed(&entry.tuple)
     };
     let (tuple, mut path) = (entry.tuple, entry.path);
     shared.counters.bump(TcpCounter::TxAcks);
-    output::emit_control(&header, &tuple, &mut path, shared, ctx);
+    emit::emit_control(&header, &tuple, &mut path, shared, ctx);
     None
 }
 

@@ -9,7 +9,7 @@ use super::control_block::{Conn, clock_ms, flag};
 use super::event::EndReason;
 use super::shared::Shared;
 use super::state::State;
-use super::{Ctx, Outcome, output, recovery};
+use super::{Ctx, Outcome, emit, recovery};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
 
@@ -118,7 +118,7 @@ fn probe_window(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outc
 fn give_up(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
     shared.counters.bump(TcpCounter::EndTimedOut);
     shared.counters.bump(TcpCounter::ResetTimedOut);
-    output::send_reset(conn, shared, ctx);
+    emit::send_reset(conn, shared, ctx);
     Outcome::End(EndReason::TimedOut)
 }
 
@@ -155,7 +155,7 @@ fn keep_alive(conn: &mut Conn, index: u32, silent: u32, shared: &mut Shared, ctx
         if conn.probes >= conn.keep_probes {
             shared.counters.bump(TcpCounter::EndKeepAlive);
             shared.counters.bump(TcpCounter::ResetTimedOut);
-            output::send_reset(conn, shared, ctx);
+            emit::send_reset(conn, shared, ctx);
             return Outcome::End(EndReason::KeepAliveTimedOut);
         }
         conn.probes += 1;

@@ -61,10 +61,7 @@ fn authorities() {
 fn lists_and_white_space() {
     assert_eq!(trim(b" \t a b \t"), b"a b");
     assert_eq!(trim(b" \t"), b"");
-    assert_eq!(
-        list(b"a, b ,,c\t,").collect::<Vec<_>>(),
-        [&b"a"[..], b"b", b"c"]
-    );
+    assert_eq!(list(b"a, b ,,c\t,").collect::<Vec<_>>(), [&b"a"[..], b"b", b"c"]);
     assert_eq!(list(b" , ").count(), 0);
 }
 

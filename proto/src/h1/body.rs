@@ -67,36 +67,20 @@ const MAX_SIZE_DIGITS: u8 = 16;
 
 impl BodyReader {
     /// A reader for a message that is complete with its head.
-    pub const DONE: BodyReader = BodyReader {
-        left: 0,
-        received: 0,
-        extension_bytes: 0,
-        digits: 0,
-        phase: Phase::Done,
-    };
+    pub const DONE: BodyReader = BodyReader { left: 0, received: 0, extension_bytes: 0, digits: 0, phase: Phase::Done };
 
     #[inline]
     pub fn new(framing: BodyFraming) -> BodyReader {
         match framing {
             BodyFraming::None | BodyFraming::Length(0) => BodyReader::DONE,
-            BodyFraming::Length(left) => BodyReader {
-                left,
-                phase: Phase::Length,
-                ..BodyReader::DONE
-            },
-            BodyFraming::Chunked => BodyReader {
-                phase: Phase::Size,
-                ..BodyReader::DONE
-            },
+            BodyFraming::Length(left) => BodyReader { left, phase: Phase::Length, ..BodyReader::DONE },
+            BodyFraming::Chunked => BodyReader { phase: Phase::Size, ..BodyReader::DONE },
         }
     }
 
     /// A response body that ends with the connection (RFC 9112 §6.3, last rule).
     pub fn until_close() -> BodyReader {
-        BodyReader {
-            phase: Phase::UntilClose,
-            ..BodyReader::DONE
-        }
+        BodyReader { phase: Phase::UntilClose, ..BodyReader::DONE }
     }
 
     pub fn is_until_close(&self) -> bool {
@@ -124,12 +108,7 @@ impl BodyReader {
     }
 
     /// Takes bytes up to the end of the next piece of data, and returns how many.
-    pub fn read(
-        &mut self,
-        limits: &BodyLimits,
-        gather: &mut Option<Box<Gather>>,
-        data: &[u8],
-    ) -> (usize, Piece) {
+    pub fn read(&mut self, limits: &BodyLimits, gather: &mut Option<Box<Gather>>, data: &[u8]) -> (usize, Piece) {
         let mut used = 0;
         loop {
             let rest = &data[used..];
@@ -170,21 +149,13 @@ impl BodyReader {
         self.left -= take as u64;
         self.received = self.received.saturating_add(take as u64);
         if self.left == 0 {
-            self.phase = if self.phase == Phase::Data {
-                Phase::DataCr
-            } else {
-                Phase::Done
-            };
+            self.phase = if self.phase == Phase::Data { Phase::DataCr } else { Phase::Done };
         }
         take
     }
 
     fn check_received(&self, limits: &BodyLimits) -> Result<(), Refusal> {
-        if self.received > limits.body_bytes {
-            Err(Refusal::BodyBytes)
-        } else {
-            Ok(())
-        }
+        if self.received > limits.body_bytes { Err(Refusal::BodyBytes) } else { Ok(()) }
     }
 
     /// One byte of chunk framing.
@@ -192,12 +163,8 @@ impl BodyReader {
         match (self.phase, byte) {
             // RFC 9112 §7.1: 1*HEXDIG. A sign, `0x` or a leading space is none of these.
             (Phase::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.size_digit(byte)?,
-            (Phase::Size | Phase::Space, b';') if self.digits > 0 => {
-                self.count_extension(limits, Phase::Extension)?
-            }
-            (Phase::Size | Phase::Extension, b'\r') if self.digits > 0 => {
-                self.phase = Phase::SizeLf
-            }
+            (Phase::Size | Phase::Space, b';') if self.digits > 0 => self.count_extension(limits, Phase::Extension)?,
+            (Phase::Size | Phase::Extension, b'\r') if self.digits > 0 => self.phase = Phase::SizeLf,
             // §7.1.1: blanks may stand before the semicolon of an extension, and only there.
             (Phase::Size | Phase::Space, b' ' | b'\t') if self.digits > 0 => {
                 self.count_extension(limits, Phase::Space)?;
@@ -205,9 +172,7 @@ impl BodyReader {
             (Phase::Size | Phase::Extension, b'\n') => return Err(Refusal::BareLf),
             (Phase::Size | Phase::Space, _) => return Err(Refusal::ChunkSizeInvalid),
             // §7.1.1: extensions that are not understood are ignored; they are counted all the same.
-            (Phase::Extension, b'\t' | b' '..=b'~' | 0x80..) => {
-                self.count_extension(limits, Phase::Extension)?
-            }
+            (Phase::Extension, b'\t' | b' '..=b'~' | 0x80..) => self.count_extension(limits, Phase::Extension)?,
             (Phase::Extension, _) => return Err(Refusal::ChunkExtensionInvalid),
             (Phase::SizeLf, b'\n') => self.start_chunk(limits)?,
             (Phase::SizeLf, _) => return Err(Refusal::BareCr),
@@ -216,10 +181,7 @@ impl BodyReader {
                 (self.phase, self.digits) = (Phase::Size, 0);
             }
             (Phase::DataCr | Phase::DataLf, _) => return Err(Refusal::ChunkEndMissing),
-            (
-                Phase::Length | Phase::UntilClose | Phase::Data | Phase::Trailers | Phase::Done,
-                _,
-            ) => {}
+            (Phase::Length | Phase::UntilClose | Phase::Data | Phase::Trailers | Phase::Done, _) => {}
         }
         Ok(())
     }
@@ -237,32 +199,19 @@ impl BodyReader {
     fn count_extension(&mut self, limits: &BodyLimits, next: Phase) -> Result<(), Refusal> {
         self.phase = next;
         self.extension_bytes = self.extension_bytes.saturating_add(1);
-        if self.extension_bytes > limits.chunk_extension_bytes {
-            Err(Refusal::ChunkExtensionBytes)
-        } else {
-            Ok(())
-        }
+        if self.extension_bytes > limits.chunk_extension_bytes { Err(Refusal::ChunkExtensionBytes) } else { Ok(()) }
     }
 
     fn start_chunk(&mut self, limits: &BodyLimits) -> Result<(), Refusal> {
         if self.left > limits.body_bytes.saturating_sub(self.received) {
             return Err(Refusal::BodyBytes);
         }
-        self.phase = if self.left == 0 {
-            Phase::Trailers
-        } else {
-            Phase::Data
-        };
+        self.phase = if self.left == 0 { Phase::Trailers } else { Phase::Data };
         Ok(())
     }
 
     /// RFC 9112 §7.1.2. Nearly always there are none, and then nothing is gathered.
-    fn read_trailers(
-        &mut self,
-        limits: &BodyLimits,
-        gather: &mut Option<Box<Gather>>,
-        data: &[u8],
-    ) -> (usize, Piece) {
+    fn read_trailers(&mut self, limits: &BodyLimits, gather: &mut Option<Box<Gather>>, data: &[u8]) -> (usize, Piece) {
         if gather.is_none() && data.starts_with(b"\r\n") {
             self.phase = Phase::Done;
             return (2, Piece::End);
@@ -279,11 +228,7 @@ impl BodyReader {
         let piece = match progress {
             Progress::More => Piece::More,
             Progress::Refused(refusal) => Piece::Refused(refusal),
-            Progress::Complete
-                if Trailers::new(gather.bytes())
-                    .iter()
-                    .any(|(name, _)| is_forbidden(name)) =>
-            {
+            Progress::Complete if Trailers::new(gather.bytes()).iter().any(|(name, _)| is_forbidden(name)) => {
                 Piece::Refused(Refusal::TrailerForbidden)
             }
             Progress::Complete => {
@@ -326,9 +271,7 @@ fn is_forbidden(name: &str) -> bool {
         "transfer-encoding",
         "upgrade",
     ];
-    NAMES
-        .iter()
-        .any(|forbidden| name.eq_ignore_ascii_case(forbidden))
+    NAMES.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden))
 }
 
 /// The trailer fields of a chunked body, checked line by line.
@@ -349,16 +292,11 @@ impl<'b> Trailers<'b> {
 
     /// Names and values in the order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'b> {
-        self.section
-            .split(|&byte| byte == b'\n')
-            .filter_map(|line| {
-                let colon = line.iter().position(|&byte| byte == b':')?;
-                let value = line.get(colon + 1..)?;
-                let name = core::str::from_utf8(line.get(..colon)?).ok()?;
-                Some((
-                    name,
-                    grammar::trim(value.strip_suffix(b"\r").unwrap_or(value)),
-                ))
-            })
+        self.section.split(|&byte| byte == b'\n').filter_map(|line| {
+            let colon = line.iter().position(|&byte| byte == b':')?;
+            let value = line.get(colon + 1..)?;
+            let name = core::str::from_utf8(line.get(..colon)?).ok()?;
+            Some((name, grammar::trim(value.strip_suffix(b"\r").unwrap_or(value))))
+        })
     }
 }

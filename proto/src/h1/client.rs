@@ -98,10 +98,7 @@ impl ResponseReader {
         match self.core.phase {
             Phase::Head => self.read_head(limits, slots, data),
             Phase::Body => self.read_body(limits, data),
-            Phase::Closed => ResponseStep {
-                consumed: data.len(),
-                event: ResponseEvent::NeedMore,
-            },
+            Phase::Closed => ResponseStep { consumed: data.len(), event: ResponseEvent::NeedMore },
         }
     }
 
@@ -132,29 +129,19 @@ impl ResponseReader {
     ) -> ResponseStep<'b> {
         let HeaderSlots { in_place, gathered } = slots;
         if data.is_empty() {
-            return ResponseStep {
-                consumed: 0,
-                event: ResponseEvent::NeedMore,
-            };
+            return ResponseStep { consumed: 0, event: ResponseEvent::NeedMore };
         }
         if self.core.outstanding == 0 {
             return self.core.failed(data, ResponseError::Unasked);
         }
-        if self
-            .gather
-            .as_ref()
-            .is_some_and(|gather| gather.is_complete())
-        {
+        if self.gather.as_ref().is_some_and(|gather| gather.is_complete()) {
             self.gather = None; // an interim answer's head, or the trailers of the answer before
         }
         if self.gather.is_none()
             && let Some(parsed) = parse(limits, in_place, data)
             && let Ok(event) = self.core.begin_response(limits, &parsed)
         {
-            return ResponseStep {
-                consumed: parsed.raw_len,
-                event,
-            };
+            return ResponseStep { consumed: parsed.raw_len, event };
         }
         self.gather_head(limits, gathered, data)
     }
@@ -177,10 +164,7 @@ impl ResponseReader {
         let (consumed, progress) = gather.feed(&rules, data);
         match progress {
             Progress::More => {
-                return ResponseStep {
-                    consumed,
-                    event: ResponseEvent::NeedMore,
-                };
+                return ResponseStep { consumed, event: ResponseEvent::NeedMore };
             }
             Progress::Refused(Refusal::RequestLineTooLong | Refusal::BadVersion) => {
                 return self.core.failed(data, ResponseError::StatusLine);
@@ -215,13 +199,8 @@ impl ResponseReader {
             Piece::Data(length) => ResponseEvent::Body(&data[consumed - length..consumed]),
             Piece::End => {
                 core.answer_complete();
-                let section = self
-                    .gather
-                    .as_ref()
-                    .map_or(&[][..], |gather| gather.bytes());
-                ResponseEvent::End {
-                    trailers: Trailers::new(section),
-                }
+                let section = self.gather.as_ref().map_or(&[][..], |gather| gather.bytes());
+                ResponseEvent::End { trailers: Trailers::new(section) }
             }
             Piece::Refused(refusal) => return core.failed(data, ResponseError::Message(refusal)),
         };
@@ -238,11 +217,7 @@ struct Parsed<'b> {
 }
 
 #[inline]
-fn parse<'b>(
-    limits: &ResponseLimits,
-    slots: &'b mut Slots<'b>,
-    data: &'b [u8],
-) -> Option<Parsed<'b>> {
+fn parse<'b>(limits: &ResponseLimits, slots: &'b mut Slots<'b>, data: &'b [u8]) -> Option<Parsed<'b>> {
     // httparse skips empty lines before a status line; here there may be none (RFC 9112 §4).
     if data.first() != Some(&b'H') {
         return None;
@@ -257,22 +232,11 @@ fn parse<'b>(
     };
     let headers: &'b [Header<'b>] = response.headers;
     let first_line = head::check_line_ends(data, raw_len, headers)?;
-    if first_line > limits.status_line_bytes.saturating_add(2)
-        || raw_len - first_line > limits.header_bytes
-    {
+    if first_line > limits.status_line_bytes.saturating_add(2) || raw_len - first_line > limits.header_bytes {
         return None;
     }
-    let version = if response.version? == 0 {
-        Version::Http10
-    } else {
-        Version::Http11
-    };
-    Some(Parsed {
-        version,
-        code: response.code?,
-        headers,
-        raw_len,
-    })
+    let version = if response.version? == 0 { Version::Http10 } else { Version::Http11 };
+    Some(Parsed { version, code: response.code?, headers, raw_len })
 }
 
 impl Core {
@@ -290,13 +254,9 @@ impl Core {
             match name.len() {
                 10 if name.eq_ignore_ascii_case("connection") => connection.read(header.value),
                 14 if name.eq_ignore_ascii_case("content-length") => {
-                    framing
-                        .content_length(header.value)
-                        .map_err(ResponseError::Message)?;
+                    framing.content_length(header.value).map_err(ResponseError::Message)?;
                 }
-                17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                    framing.transfer_encoding(header.value)
-                }
+                17 if name.eq_ignore_ascii_case("transfer-encoding") => framing.transfer_encoding(header.value),
                 _ => {}
             }
         }
@@ -313,9 +273,7 @@ impl Core {
             return Ok(ResponseEvent::Interim(response(Some(0), true)));
         }
         // RFC 9112 §6.3, in its order: bodiless answers, transfer coding, length, else until the end.
-        let (length, chunked) = framing
-            .resolve(parsed.version)
-            .map_err(ResponseError::Message)?;
+        let (length, chunked) = framing.resolve(parsed.version).map_err(ResponseError::Message)?;
         let (body, body_length) = match (length, chunked) {
             _ if status.is_bodiless() || self.head_requests & 1 == 1 => (BodyReader::DONE, Some(0)),
             (_, true) => (BodyReader::new(BodyFraming::Chunked), None),
@@ -328,27 +286,16 @@ impl Core {
         self.keep_alive = keep_alive && !body.is_until_close();
         self.body = body;
         self.phase = Phase::Body;
-        Ok(ResponseEvent::Response(response(
-            body_length,
-            self.keep_alive,
-        )))
+        Ok(ResponseEvent::Response(response(body_length, self.keep_alive)))
     }
 
     #[cold]
-    fn count_interim(
-        &mut self,
-        limits: &ResponseLimits,
-        status: Status,
-    ) -> Result<(), ResponseError> {
+    fn count_interim(&mut self, limits: &ResponseLimits, status: Status) -> Result<(), ResponseError> {
         if status == Status::SWITCHING_PROTOCOLS {
             return Err(ResponseError::Switched);
         }
         self.interims = self.interims.saturating_add(1);
-        if self.interims > limits.interim_count {
-            Err(ResponseError::TooManyInterim)
-        } else {
-            Ok(())
-        }
+        if self.interims > limits.interim_count { Err(ResponseError::TooManyInterim) } else { Ok(()) }
     }
 
     #[inline]
@@ -356,21 +303,14 @@ impl Core {
         self.outstanding = self.outstanding.saturating_sub(1);
         self.head_requests >>= 1;
         self.interims = 0;
-        self.phase = if self.keep_alive {
-            Phase::Head
-        } else {
-            Phase::Closed
-        };
+        self.phase = if self.keep_alive { Phase::Head } else { Phase::Closed };
     }
 
     #[cold]
     fn failed<'b>(&mut self, data: &[u8], error: ResponseError) -> ResponseStep<'b> {
         self.phase = Phase::Closed;
         self.keep_alive = false;
-        ResponseStep {
-            consumed: data.len(),
-            event: ResponseEvent::Failed(error),
-        }
+        ResponseStep { consumed: data.len(), event: ResponseEvent::Failed(error) }
     }
 }
 

@@ -32,12 +32,7 @@ pub(super) struct Deadlines {
 
 impl Deadlines {
     pub fn new(now: Instant) -> Deadlines {
-        Deadlines {
-            since: now,
-            progress: now,
-            write_since: Instant::FAR_FUTURE,
-            paused: false,
-        }
+        Deadlines { since: now, progress: now, write_since: Instant::FAR_FUTURE, paused: false }
     }
 
     /// Another wait begins.
@@ -100,9 +95,7 @@ impl Deadlines {
         match waiting {
             Waiting::Nothing => None,
             // A peer that still takes a large answer is not idle.
-            Waiting::Idle => {
-                (self.write_since == Instant::FAR_FUTURE).then(|| self.since + limits.idle_timeout)
-            }
+            Waiting::Idle => (self.write_since == Instant::FAR_FUTURE).then(|| self.since + limits.idle_timeout),
             Waiting::Head => Some(self.since + limits.head_timeout),
             Waiting::Body { .. } if self.paused => None,
             Waiting::Body { received } => Some(self.body(limits, received)),
@@ -116,8 +109,7 @@ impl Deadlines {
         if limits.body_rate == 0 {
             return pause;
         }
-        let earned =
-            Duration::from_nanos(received.saturating_mul(1_000_000_000) / limits.body_rate);
+        let earned = Duration::from_nanos(received.saturating_mul(1_000_000_000) / limits.body_rate);
         pause.min(self.since + limits.body_timeout + earned)
     }
 }

@@ -92,9 +92,7 @@ impl fmt::Display for EncodeError {
             EncodeError::ReservedField => {
                 "Content-Length, Transfer-Encoding and Connection are written by the server itself"
             }
-            EncodeError::RequestLine => {
-                "a request line has white space or a control character in its method or target"
-            }
+            EncodeError::RequestLine => "a request line has white space or a control character in its method or target",
         })
     }
 }
@@ -104,19 +102,12 @@ impl core::error::Error for EncodeError {}
 /// Bytes that are always enough for the head.
 pub fn head_capacity(head: &ResponseHead<'_>) -> usize {
     const FIXED: usize = 256;
-    let fields: usize = head
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 4)
-        .sum();
+    let fields: usize = head.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
     FIXED + fields + head.server.map_or(0, str::len) + head.content_type.map_or(0, str::len)
 }
 
 /// Writes the head of an answer.
-pub fn response_head(
-    out: &mut impl BufMut,
-    head: &ResponseHead<'_>,
-) -> Result<Encoded, EncodeError> {
+pub fn response_head(out: &mut impl BufMut, head: &ResponseHead<'_>) -> Result<Encoded, EncodeError> {
     check_fields(head.headers)?;
     for value in [head.server, head.content_type].into_iter().flatten() {
         check_value(value.as_bytes())?;
@@ -153,10 +144,7 @@ fn body_coding(head: &ResponseHead<'_>) -> Encoded {
         // RFC 9112 §7: a 1.0 client does not know chunked.
         BodyLength::Unknown => BodyCoding::UntilClose,
     };
-    Encoded {
-        body,
-        close: !head.keep_alive || body == BodyCoding::UntilClose,
-    }
+    Encoded { body, close: !head.keep_alive || body == BodyCoding::UntilClose }
 }
 
 fn framing_fields(out: &mut impl BufMut, head: &ResponseHead<'_>, coding: BodyCoding) {
@@ -228,11 +216,7 @@ fn check_fields(fields: &[(&str, &[u8])]) -> Result<(), EncodeError> {
 }
 
 fn check_value(value: &[u8]) -> Result<(), EncodeError> {
-    if grammar::is_field_value(value) {
-        Ok(())
-    } else {
-        Err(EncodeError::FieldValue)
-    }
+    if grammar::is_field_value(value) { Ok(()) } else { Err(EncodeError::FieldValue) }
 }
 
 /// A whole answer to a refused request: its status, the reason as text, and `Connection: close`.

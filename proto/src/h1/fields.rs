@@ -30,13 +30,8 @@ impl Framing {
             return Err(Refusal::ContentLengthRepeated);
         }
         self.length = Some(decimal(value).ok_or_else(|| {
-            let repeated = value.contains(&b',')
-                && grammar::list(value).all(|member| decimal(member).is_some());
-            if repeated {
-                Refusal::ContentLengthRepeated
-            } else {
-                Refusal::ContentLengthInvalid
-            }
+            let repeated = value.contains(&b',') && grammar::list(value).all(|member| decimal(member).is_some());
+            if repeated { Refusal::ContentLengthRepeated } else { Refusal::ContentLengthInvalid }
         })?);
         Ok(())
     }
@@ -139,26 +134,18 @@ pub(super) fn read<'b>(
         let name = header.name;
         match name.len() {
             // RFC 9112 §3.2: more than one Host is 400.
-            4 if name.eq_ignore_ascii_case("host") => {
-                host_repeated |= host.replace(header.value).is_some()
-            }
+            4 if name.eq_ignore_ascii_case("host") => host_repeated |= host.replace(header.value).is_some(),
             6 if name.eq_ignore_ascii_case("expect") => {
                 expected = true;
                 // RFC 9110 §10.1.1: the only expectation there is.
-                if !grammar::list(header.value)
-                    .all(|member| member.eq_ignore_ascii_case(b"100-continue"))
-                {
+                if !grammar::list(header.value).all(|member| member.eq_ignore_ascii_case(b"100-continue")) {
                     return Err(Refusal::ExpectUnknown);
                 }
             }
             7 if name.eq_ignore_ascii_case("upgrade") => upgrade = upgrade.or(Some(header.value)),
             10 if name.eq_ignore_ascii_case("connection") => connection.read(header.value),
-            14 if name.eq_ignore_ascii_case("content-length") => {
-                framing.content_length(header.value)?
-            }
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                framing.transfer_encoding(header.value)
-            }
+            14 if name.eq_ignore_ascii_case("content-length") => framing.content_length(header.value)?,
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => framing.transfer_encoding(header.value),
             _ => {}
         }
     }
@@ -183,9 +170,7 @@ pub(super) fn read<'b>(
         // RFC 9110 §10.1.1: ignored in HTTP/1.0, and without content there is nothing to wait for.
         expect_continue: expected && current && framing.has_body(),
         // RFC 9110 §7.8: ignored in HTTP/1.0 and when Connection does not name it.
-        upgrade: upgrade
-            .filter(|_| connection.upgrade && current)
-            .and_then(|value| core::str::from_utf8(value).ok()),
+        upgrade: upgrade.filter(|_| connection.upgrade && current).and_then(|value| core::str::from_utf8(value).ok()),
     })
 }
 

@@ -42,42 +42,24 @@ pub(super) fn parse<'b>(
 ) -> Option<Result<RequestHead<'b>, Refusal>> {
     let room = limits.header_count.min(Limits::MAX_HEADER_COUNT);
     let mut request = httparse::Request::new(&mut []);
-    let Ok(httparse::Status::Complete(raw_len)) =
-        request.parse_with_uninit_headers(data, &mut slots[..room])
-    else {
+    let Ok(httparse::Status::Complete(raw_len)) = request.parse_with_uninit_headers(data, &mut slots[..room]) else {
         return None;
     };
     let headers: &'b [Header<'b>] = request.headers;
     let (method_token, raw_target) = (request.method?, request.path?);
-    let version = if request.version? == 0 {
-        Version::Http10
-    } else {
-        Version::Http11
-    };
+    let version = if request.version? == 0 { Version::Http10 } else { Version::Http11 };
     let first_line = check_line_ends(data, raw_len, headers)?;
-    if first_line > limits.request_line_bytes.saturating_add(2)
-        || raw_len - first_line > limits.header_bytes
-    {
+    if first_line > limits.request_line_bytes.saturating_add(2) || raw_len - first_line > limits.header_bytes {
         return None;
     }
-    Some(interpret(
-        method_token,
-        raw_target,
-        version,
-        headers,
-        raw_len,
-    ))
+    Some(interpret(method_token, raw_target, version, headers, raw_len))
 }
 
 /// httparse takes LF alone for a line's end; here every line must end in CRLF (see `lines`). Each name begins its line,
 /// and httparse's slices lie inside `data`, so the line ends are found without another search. Returns the length of
 /// the first line with its end.
 #[inline]
-pub(super) fn check_line_ends(
-    data: &[u8],
-    raw_len: usize,
-    headers: &[Header<'_>],
-) -> Option<usize> {
+pub(super) fn check_line_ends(data: &[u8], raw_len: usize, headers: &[Header<'_>]) -> Option<usize> {
     let head = data.get(..raw_len)?;
     if !head.ends_with(b"\r\n\r\n") {
         return None;

@@ -86,22 +86,12 @@ impl Gather {
     fn check_room(&self, rules: &Rules, take: usize, line_ends: bool) -> Result<(), Refusal> {
         let total = self.bytes.len().saturating_add(take);
         let (limit, refusal) = if self.in_first_line(rules) {
-            (
-                rules.first_line_bytes.saturating_add(2),
-                Refusal::RequestLineTooLong,
-            )
+            (rules.first_line_bytes.saturating_add(2), Refusal::RequestLineTooLong)
         } else {
-            (
-                rules.field_bytes.saturating_add(self.first_line),
-                rules.too_many_bytes,
-            )
+            (rules.field_bytes.saturating_add(self.first_line), rules.too_many_bytes)
         };
         // A line that has filled its limit without an end can only be too long.
-        if total > limit || (total == limit && !line_ends) {
-            Err(refusal)
-        } else {
-            Ok(())
-        }
+        if total > limit || (total == limit && !line_ends) { Err(refusal) } else { Ok(()) }
     }
 
     /// The line that began at `self.line` has its LF. True when it was the empty one that ends the section.
@@ -174,11 +164,7 @@ fn check_request_line(line: &mut [u8]) -> Result<(), Refusal> {
 }
 
 fn without_version(target: &[u8]) -> Refusal {
-    if target.starts_with(b"/") {
-        Refusal::Http09
-    } else {
-        Refusal::BadRequestLine
-    }
+    if target.starts_with(b"/") { Refusal::Http09 } else { Refusal::BadRequestLine }
 }
 
 /// RFC 9112 §2.3: `HTTP/` DIGIT `.` DIGIT, in capitals.
@@ -187,16 +173,7 @@ fn check_version(version: &[u8]) -> Result<(), Refusal> {
         [] => Err(Refusal::BadRequestLine),
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => Ok(()),
         [b'H', b'T', b'T', b'P', b'/', b'0' | b'2'..=b'9']
-        | [
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            b'0' | b'2'..=b'9',
-            b'.',
-            b'0'..=b'9',
-        ] => Err(Refusal::VersionNotSupported),
+        | [b'H', b'T', b'T', b'P', b'/', b'0' | b'2'..=b'9', b'.', b'0'..=b'9'] => Err(Refusal::VersionNotSupported),
         _ if version.contains(&b' ') => Err(Refusal::BadRequestLine),
         _ => Err(Refusal::BadVersion),
     }
@@ -215,11 +192,7 @@ pub(super) fn check_field_line(line: &[u8]) -> Result<(), Refusal> {
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     if !grammar::is_token(name) {
         let only_space = grammar::is_token(grammar::trim(name));
-        return Err(if only_space {
-            Refusal::HeaderNameSpace
-        } else {
-            Refusal::HeaderNameInvalid
-        });
+        return Err(if only_space { Refusal::HeaderNameSpace } else { Refusal::HeaderNameInvalid });
     }
     if !grammar::is_field_value(value) {
         return Err(Refusal::HeaderValueInvalid);

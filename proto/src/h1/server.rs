@@ -120,14 +120,8 @@ impl Server {
             Phase::Idle | Phase::Head => self.read_head(now, limits, slots, data, 0),
             Phase::Body => self.read_body(now, limits, data),
             Phase::Drain => self.drain(now, limits, slots, data),
-            Phase::Answering => Step {
-                consumed: 0,
-                event: Event::NeedMore,
-            },
-            Phase::Closed => Step {
-                consumed: data.len(),
-                event: Event::NeedMore,
-            },
+            Phase::Answering => Step { consumed: 0, event: Event::NeedMore },
+            Phase::Closed => Step { consumed: data.len(), event: Event::NeedMore },
         }
     }
 
@@ -156,9 +150,7 @@ impl Server {
             core.deadlines.write_idle(now, Waiting::Nothing);
             return Some(Timeout::CloseSlowWrite);
         }
-        core.deadlines
-            .read(limits, core.waiting())
-            .filter(|&at| at <= now)?;
+        core.deadlines.read(limits, core.waiting()).filter(|&at| at <= now)?;
         let timeout = match core.phase {
             Phase::Head => Timeout::Answer408(Refusal::HeadTimeout),
             Phase::Body => Timeout::Answer408(Refusal::BodyTimeout),
@@ -240,14 +232,8 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let gathered = self
-            .gather
-            .as_ref()
-            .map_or(0, |gather| gather.bytes().len());
-        f.debug_struct("Server")
-            .field("gathered", &gathered)
-            .field("core", &self.core)
-            .finish()
+        let gathered = self.gather.as_ref().map_or(0, |gather| gather.bytes().len());
+        f.debug_struct("Server").field("gathered", &gathered).field("core", &self.core).finish()
     }
 }
 

@@ -33,27 +33,11 @@ pub(super) fn parse(method: Method, raw: &str) -> Result<(Target<'_>, Option<&st
     }
     if raw.as_bytes().first() == Some(&b'/') {
         let (path, query) = split_query(raw)?;
-        return Ok((
-            Target {
-                raw,
-                form: TargetForm::Origin,
-                path,
-                query,
-            },
-            None,
-        ));
+        return Ok((Target { raw, form: TargetForm::Origin, path, query }, None));
     }
     // RFC 9112 §3.2.4: the asterisk form is for OPTIONS.
     if raw == "*" && method == Method::Options {
-        return Ok((
-            Target {
-                raw,
-                form: TargetForm::Asterisk,
-                path: raw,
-                query: None,
-            },
-            None,
-        ));
+        return Ok((Target { raw, form: TargetForm::Asterisk, path: raw, query: None }, None));
     }
     parse_absolute(method, raw)
 }
@@ -61,16 +45,11 @@ pub(super) fn parse(method: Method, raw: &str) -> Result<(Target<'_>, Option<&st
 #[inline]
 fn split_query(text: &str) -> Result<(&str, Option<&str>), Refusal> {
     let bytes = text.as_bytes();
-    let Some(at) = bytes
-        .iter()
-        .position(|&byte| CLASS[usize::from(byte)] != PLAIN)
-    else {
+    let Some(at) = bytes.iter().position(|&byte| CLASS[usize::from(byte)] != PLAIN) else {
         return Ok((text, None));
     };
-    let ok = CLASS[usize::from(bytes[at])] == QUERY
-        && bytes[at + 1..]
-            .iter()
-            .all(|&byte| CLASS[usize::from(byte)] != BAD);
+    let ok =
+        CLASS[usize::from(bytes[at])] == QUERY && bytes[at + 1..].iter().all(|&byte| CLASS[usize::from(byte)] != BAD);
     // `at` is the place of an ASCII question mark, hence a character boundary on both sides.
     match text.split_at_checked(at) {
         Some((path, query)) if ok => Ok((path, query.get(1..))),
@@ -98,13 +77,5 @@ fn parse_absolute(method: Method, raw: &str) -> Result<(Target<'_>, Option<&str>
         "" => "/",
         path => path,
     };
-    Ok((
-        Target {
-            raw,
-            form: TargetForm::Absolute,
-            path,
-            query,
-        },
-        Some(authority),
-    ))
+    Ok((Target { raw, form: TargetForm::Absolute, path, query }, Some(authority)))
 }

@@ -5,10 +5,7 @@ fn methods_round_trip_and_have_bits_of_their_own() {
     let mut seen = 0;
     for &method in Method::NAMED {
         assert_eq!(Method::from_bytes(method.as_str().as_bytes()), method);
-        assert_eq!(
-            Method::from_bytes(method.as_str().to_ascii_lowercase().as_bytes()),
-            Method::Extension
-        );
+        assert_eq!(Method::from_bytes(method.as_str().to_ascii_lowercase().as_bytes()), Method::Extension);
         assert_eq!(seen & method.bit(), 0);
         seen |= method.bit();
     }

@@ -114,7 +114,8 @@ fn parse_head(head: &str) -> io::Result<Response> {
     let wrong = || io::Error::other(format!("this is no answer:\n{head}"));
     let mut lines = head.split("\r\n");
     let status_line = lines.next().ok_or_else(wrong)?;
-    let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok()).ok_or_else(wrong)?;
+    let status =
+        status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok()).ok_or_else(wrong)?;
     let mut headers = Vec::new();
     for line in lines {
         let (name, value) = line.split_once(':').ok_or_else(wrong)?;

@@ -22,7 +22,8 @@ impl Namespace {
         tools::run(Command::new("ip").args(["netns", "add", &name])).success();
         let namespace = Namespace { name };
         // Addresses are usable at once: nobody else is on these links.
-        namespace.sh("for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done; ip link set lo up");
+        namespace
+            .sh("for f in all default; do echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad; done; ip link set lo up");
         namespace
     }
 

@@ -58,7 +58,8 @@ pub const CASES: [Case; 8] = [
 impl Case {
     /// The request as bytes.
     pub fn request(&self) -> Vec<u8> {
-        let length = if self.body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", self.body.len()) };
+        let length =
+            if self.body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", self.body.len()) };
         let Case { method, path, body, .. } = self;
         format!("{method} {path} HTTP/1.1\r\nHost: lab\r\n{length}\r\n{body}").into_bytes()
     }

@@ -20,7 +20,8 @@ pub fn can_run(programs: &[&str]) -> bool {
         skip("needs root, to make network namespaces");
         return false;
     }
-    let missing = |program: &&&str| Command::new("which").arg(program).output().map_or(true, |found| !found.status.success());
+    let missing =
+        |program: &&&str| Command::new("which").arg(program).output().map_or(true, |found| !found.status.success());
     match programs.iter().find(missing) {
         Some(program) => {
             skip(&format!("needs `{program}`, which is not installed"));

@@ -24,10 +24,7 @@ impl Output {
 
 /// Runs a program to its end.
 pub fn run(command: &mut Command) -> Output {
-    let done = command
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let done = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     Output {
         code: done.status.code(),
         stdout: String::from_utf8_lossy(&done.stdout).into_owned(),

@@ -33,7 +33,7 @@ const EVERY_CRATE: &[&str] =
 
 /// Crates that do no input or output and draw no randomness, and all that they may use of others.
 const SANS_IO: &[(&str, &[&str])] =
-    &[("netstack", &["smoltcp", "bytes", "hashbrown"]), ("proto", &["httparse", "bytes"])];
+    &[("netstack", &["smoltcp", "bytes", "hashbrown", "siphasher"]), ("proto", &["httparse", "bytes"])];
 
 /// Where `unsafe` may stand: whole crates, or named files of crates that deny it elsewhere.
 const UNSAFE: &[(&str, Marked)] = &[
@@ -231,4 +231,21 @@ fn every_dependency_has_its_reason() {
     assert!(lacking.is_empty(), "docs/decisions/dependencies.md says nothing of {lacking:?}");
     let gone: Vec<&String> = reasoned.difference(&used).collect();
     assert!(gone.is_empty(), "docs/decisions/dependencies.md speaks of {gone:?}, which nothing uses");
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let mut idle = Vec::new();
+    for package in packages(&members()) {
+        let mut files = Vec::new();
+        ["src", "tests", "examples", "benches"]
+            .iter()
+            .for_each(|part| sources(&folder(package).join(part), &mut files));
+        let code: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        let (own, others) = dependencies(package);
+        for name in own.union(&others).filter(|name| !code.contains(&format!("{}::", name.replace('-', "_")))) {
+            idle.push(format!("{} does not use {name}", text(package, "name")));
+        }
+    }
+    assert!(idle.is_empty(), "dependencies without use:\n{}", idle.join("\n"));
 }

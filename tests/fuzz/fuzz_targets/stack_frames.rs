@@ -32,9 +32,14 @@ const MTU: u16 = 1500;
 /// Operations of one input at most.
 const OPERATIONS: usize = 400;
 
+thread_local! {
+    /// One for all inputs: laying it out would take longer than most of them.
+    static POOL: FramePool = FramePool::heap(FRAMES);
+}
+
 fuzz_target!(|input: &[u8]| {
     let mut program = Program::new(input);
-    let pool = FramePool::heap(FRAMES);
+    let pool = POOL.with(Clone::clone);
     let mut run = Run::new(pool.clone(), program.byte());
     run.peer.open(0);
     run.exchange();

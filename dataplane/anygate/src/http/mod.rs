@@ -41,6 +41,8 @@ pub struct HttpService {
     snapshot: Reader,
     responder: Responder,
     counters: HttpCounters,
+    /// Workers that share the limit of connections.
+    workers: usize,
     /// Where the drain has come to in the slab; `None` without a drain.
     drain_from: Option<usize>,
 }
@@ -78,8 +80,8 @@ fn stack_time(at: proto::Instant) -> Instant {
 }
 
 impl HttpService {
-    /// A service without connections.
-    pub fn new(current: Current, now: Instant, unix_seconds: u64) -> HttpService {
+    /// A service without connections, one of `workers`.
+    pub fn new(current: Current, workers: usize, now: Instant, unix_seconds: u64) -> HttpService {
         let snapshot = current.reader();
         HttpService {
             conns: Slab::default(),
@@ -87,6 +89,7 @@ impl HttpService {
             responder: Responder::new(snapshot.snapshot(), unix_seconds),
             snapshot,
             counters: HttpCounters::default(),
+            workers: workers.max(1),
             drain_from: None,
         }
     }
@@ -184,7 +187,7 @@ impl HttpService {
 
     fn accept(&mut self, now: Instant, stack: &mut Stack, conn: ConnId) -> Option<u32> {
         let snapshot = self.snapshot.snapshot();
-        if self.conns.len() >= snapshot.max_connections {
+        if self.conns.len() >= snapshot.max_connections.div_ceil(self.workers) {
             self.counters.events.bump(HttpCounter::RefuseConnectionLimit);
             stack.abort(now, conn);
             return None;
@@ -234,7 +237,8 @@ impl HttpService {
     fn parse(&mut self, now: Instant, stack: &mut Stack, slot: u32, input: &Input) {
         let bytes = input.bytes();
         let mut at = 0;
-        while at < bytes.len() {
+        // The end of a body is an event of its own, also when the body ends with these bytes.
+        while at < bytes.len() || self.conns.at(slot).is_some_and(|http| http.machine.in_body()) {
             let (consumed, next) = self.step(now, stack, slot, &bytes[at..]);
             at += consumed;
             if next == Next::Stop {

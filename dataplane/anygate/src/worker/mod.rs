@@ -28,8 +28,9 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Frames taken from the port in one turn.
-const RX_BURST_FRAMES: usize = 64;
+/// Frames taken from the port in one turn: enough to share the cost of a turn, few enough that answers leave while the
+/// peer has still something to do.
+const RX_BURST_FRAMES: usize = 32;
 /// Frames handed to the port at a time.
 const TX_BURST_FRAMES: usize = 64;
 /// Frames that may wait for a full transmit ring before the stack is asked for no more.
@@ -56,6 +57,8 @@ pub struct Parts<P> {
     pub handle: WorkerHandle,
     /// The other workers, who are told of neighbours learned here.
     pub peers: Vec<WorkerHandle>,
+    /// Workers of the process, which share its limits.
+    pub workers: usize,
     /// How it waits.
     pub polling: Polling,
     /// The addresses of the stack, for listening on all of a family.
@@ -91,7 +94,7 @@ impl<P: Port> Worker<P> {
         Worker {
             port: parts.port,
             stack: parts.stack,
-            http: HttpService::new(parts.snapshot, now, unix_seconds),
+            http: HttpService::new(parts.snapshot, parts.workers, now, unix_seconds),
             inbox: parts.inbox,
             handle: parts.handle,
             peers: parts.peers,

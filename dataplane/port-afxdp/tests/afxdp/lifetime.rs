@@ -48,7 +48,7 @@ fn kill_9_leaves_nothing() {
         return;
     }
     let pair = Pair::new();
-    let mut child = spawn(&pair);
+    let mut child = spawn(&pair, &[]);
     assert!(attached(&pair));
     child.kill().unwrap();
     child.wait().unwrap();
@@ -59,11 +59,24 @@ fn kill_9_leaves_nothing() {
     server.stop();
 }
 
-/// This test program again, as the process that will be killed. Returns when its server runs.
-fn spawn(pair: &Pair) -> Child {
+#[test]
+fn the_capabilities_that_refusals_name_suffice() {
+    if !root::may_run("capabilities") {
+        return;
+    }
+    let pair = Pair::new();
+    let only = ["setpriv", "--bounding-set=-all,+net_admin,+net_raw,+bpf,+ipc_lock", "--inh-caps=-all"];
+    let mut child = spawn(&pair, &only);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// This test program again, started by `wrapper`, as the process that will be killed. Returns when its server runs.
+fn spawn(pair: &Pair, wrapper: &[&str]) -> Child {
     let program = std::env::current_exe().unwrap();
     let mut child = Command::new("ip")
         .args(["netns", "exec", pair.server.name()])
+        .args(wrapper)
         .arg(program)
         .args(["--exact", "lifetime::the_child_that_is_killed", "--nocapture"])
         .env(CHILD, pair.server.name())

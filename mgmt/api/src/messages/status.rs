@@ -26,7 +26,7 @@ pub enum ServiceState {
 /// The state of the process.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct StatusReply {
-    /// The version of the program.
+    /// Name and version of the program.
     pub product: String,
     /// Its process.
     pub pid: u32,

@@ -83,18 +83,16 @@ fn an_echo_in_fragments_is_answered_when_the_answer_fits() {
     know_peer(&mut wire);
     for (len, answered) in [(1000, true), (3000, false)] {
         let whole = echo4(&vec![7; len]);
-        for (from, to) in [(0, 504), (504, whole.len())] {
+        for from in (0..whole.len()).step_by(504) {
+            let to = whole.len().min(from + 504);
             let more = if to < whole.len() { 0x2000 } else { 0u16 };
-            wire.input(&edit4(ip4(PEER4, US4, 1, &whole[from..to.min(from + 1480)]), |h| {
+            wire.input(&edit4(ip4(PEER4, US4, 1, &whole[from..to]), |h| {
                 h[6..8].copy_from_slice(&(more | (from / 8) as u16).to_be_bytes());
             }));
-            if to - from > 1480 {
-                wire.input(&edit4(ip4(PEER4, US4, 1, &whole[from + 1480..]), |h| {
-                    h[6..8].copy_from_slice(&((from as u16 + 1480) / 8).to_be_bytes());
-                }));
-            }
         }
         assert_eq!(wire.lines().len(), usize::from(answered), "{len}");
+        let refused = wire.stack.ip_counters().get(IpCounter::DropEchoTooBig);
+        assert_eq!(refused, u64::from(!answered), "{len}");
     }
 }
 
@@ -135,7 +133,7 @@ fn shapes_that_are_refused() {
     wire.dropped(&part6(&six, 1, 0, 1439), IpCounter::DropFragmentMalformed, IN6);
     // A TCP header split over fragments (RFC 1858), and one that is written over from behind (RFC 3128).
     let tcp = |from: u16, len: usize| {
-        edit4(ip4(PEER4, US4, 6, &vec![0; len]), |h| h[6..8].copy_from_slice(&(0x2000 | from / 8).to_be_bytes()))
+        edit4(ip4(PEER4, US4, 6, &vec![0; len]), |h| h[6..8].copy_from_slice(&(0x2000 | (from / 8)).to_be_bytes()))
     };
     wire.dropped(&tcp(0, 16), IpCounter::DropFragmentTiny, IN4);
     wire.dropped(&tcp(8, 16), IpCounter::DropFragmentTiny, IN4);
@@ -158,7 +156,7 @@ fn two_ends_are_refused() {
     let four = question4(3000);
     wire.input(&part4(&four, 1, 2960, 3008));
     wire.ledger(&[(IpCounter::RxIpv4, 1), (IpCounter::RxFragments, 1)]);
-    let beyond = edit4(part4(&four, 1, 0, 1480), |h| h[6..8].copy_from_slice(&(0x2000u16 | 3008 / 8).to_be_bytes()));
+    let beyond = edit4(part4(&four, 1, 0, 1480), |h| h[6..8].copy_from_slice(&(0x2000u16 | (3008 / 8)).to_be_bytes()));
     wire.dropped(&beyond, IpCounter::DropFragmentTooLong, IN4);
 }
 

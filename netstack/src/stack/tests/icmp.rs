@@ -9,8 +9,13 @@ const IN6: &[IpCounter] = &[IpCounter::RxIpv6];
 
 fn quoted4() -> (Ipv4Repr, Vec<u8>) {
     let payload = udp(US4, PEER4, (9, 7), b"lost");
-    let repr =
-        Ipv4Repr { src_addr: US4, dst_addr: PEER4, next_header: IpProtocol::Udp, payload_len: payload.len(), hop_limit: 60 };
+    let repr = Ipv4Repr {
+        src_addr: US4,
+        dst_addr: PEER4,
+        next_header: IpProtocol::Udp,
+        payload_len: payload.len(),
+        hop_limit: 60,
+    };
     (repr, payload)
 }
 
@@ -139,7 +144,12 @@ fn errors_reach_the_socket_that_sent() {
             ErrorKind::Unreachable { hard: false },
         ),
         (
-            Icmpv6Repr::ParamProblem { reason: Icmpv6ParamProblem::UnrecognizedNxtHdr, pointer: 6, header, data: &payload },
+            Icmpv6Repr::ParamProblem {
+                reason: Icmpv6ParamProblem::UnrecognizedNxtHdr,
+                pointer: 6,
+                header,
+                data: &payload,
+            },
             ErrorKind::Unreachable { hard: true },
         ),
     ] {
@@ -222,5 +232,39 @@ fn our_errors_are_rate_limited_and_quote_within_bounds() {
     wire.wait_millis(1000);
     wire.input(&ip6(PEER6, US6, 17, &udp(PEER6, US6, (5, 6), &[7; 1400])));
     assert_eq!(wire.lines(), ["us>peer 2001:db8::1 -> 2001:db8::2 icmpv6 1/4 +1232"]);
+    wire.nothing_held();
+}
+
+#[test]
+fn errors_that_nobody_fetches_are_bounded() {
+    let mut small = config();
+    small.limits.udp_errors = 2;
+    let mut wire = Wire::new(small);
+    wire.stack.udp_bind(None, 9).unwrap();
+    let (header, data) = quoted4();
+    let reason = Icmpv4DstUnreachable::PortUnreachable;
+    let message = icmp4(&Icmpv4Repr::DstUnreachable { reason, header, data: &data });
+    for _ in 0..3 {
+        wire.input(&ip4(PEER4, US4, 1, &message));
+    }
+    wire.ledger(&[(IpCounter::RxIpv4, 3), (IpCounter::RxIcmpErrors, 3), (IpCounter::DropUdpErrorQueueFull, 1)]);
+}
+
+#[test]
+fn control_frames_that_nobody_fetches_are_bounded() {
+    let mut small = config();
+    small.limits.tx_control_frames = 2;
+    let mut wire = Wire::new(small);
+    know_peer(&mut wire);
+    for _ in 0..3 {
+        wire.input(&ip4(PEER4, US4, 1, &echo4(b"x")));
+    }
+    assert_eq!(wire.lines().len(), 2);
+    wire.ledger(&[
+        (IpCounter::RxIpv4, 3),
+        (IpCounter::RxEchoRequests, 3),
+        (IpCounter::TxEchoReplies, 2),
+        (IpCounter::DropTxControlFull, 1),
+    ]);
     wire.nothing_held();
 }

@@ -49,10 +49,10 @@ fn extension_headers_are_walked() {
     let mut wire = Wire::new(config());
     know_peer(&mut wire);
     let headers = [
-        &[60, 0, 5, 2, 0, 0, 1, 0][..],                  // hop-by-hop: router alert (skip if unknown), padding
-        &[43, 0, 1, 4, 0, 0, 0, 0],                      // destination options: padding
-        &[44, 0, 0, 0, 0, 0, 0, 0],                      // routing, no segments left
-        &[58, 0, 0, 0, 0, 0, 0, 9],                      // an atomic fragment (RFC 6946)
+        &[60, 0, 5, 2, 0, 0, 1, 0][..], // hop-by-hop: router alert (skip if unknown), padding
+        &[43, 0, 1, 4, 0, 0, 0, 0],     // destination options: padding
+        &[44, 0, 0, 0, 0, 0, 0, 0],     // routing, no segments left
+        &[58, 0, 0, 0, 0, 0, 0, 9],     // an atomic fragment (RFC 6946)
     ]
     .concat();
     wire.input(&extended(0, &headers));

@@ -240,7 +240,8 @@ pub(super) fn describe(frame: &[u8]) -> String {
         0x8100 => (u16::from_be_bytes([frame[16], frame[17]]), 18),
         kind => (kind, 14),
     };
-    let tag = if at == 18 { format!("vlan {} ", u16::from_be_bytes([frame[14], frame[15]]) & 0xfff) } else { String::new() };
+    let tag =
+        if at == 18 { format!("vlan {} ", u16::from_be_bytes([frame[14], frame[15]]) & 0xfff) } else { String::new() };
     let inner = match kind {
         0x0806 => describe_arp(&frame[at..]),
         0x0800 => describe4(&frame[at..]),
@@ -251,7 +252,8 @@ pub(super) fn describe(frame: &[u8]) -> String {
 
 fn describe_arp(packet: &[u8]) -> String {
     let packet = ArpPacket::new_checked(packet).unwrap();
-    let ArpRepr::EthernetIpv4 { operation, source_protocol_addr, target_protocol_addr, .. } = ArpRepr::parse(&packet).unwrap()
+    let ArpRepr::EthernetIpv4 { operation, source_protocol_addr, target_protocol_addr, .. } =
+        ArpRepr::parse(&packet).unwrap()
     else {
         panic!("not Ethernet and IPv4")
     };

@@ -1,6 +1,6 @@
 use super::*;
-use crate::neighbor::NeighborState;
 use crate::ip::addresses::{group_mac, solicited_node};
+use crate::neighbor::NeighborState;
 use smoltcp::wire::{NdiscNeighborFlags, NdiscRouterFlags, RawHardwareAddress};
 
 fn link(mac: [u8; 6]) -> Option<RawHardwareAddress> {
@@ -37,10 +37,7 @@ const OVERRIDE: NdiscNeighborFlags = NdiscNeighborFlags::OVERRIDE;
 fn a_solicitation_is_answered_and_its_sender_learned_as_stale() {
     let mut wire = Wire::new(config());
     wire.input(&solicit(PEER6, US6, link(PEER)));
-    assert_eq!(
-        wire.lines(),
-        ["us>peer 2001:db8::1 -> 2001:db8::2 advertise 2001:db8::1 SOLICITED | OVERRIDE"]
-    );
+    assert_eq!(wire.lines(), ["us>peer 2001:db8::1 -> 2001:db8::2 advertise 2001:db8::1 SOLICITED | OVERRIDE"]);
     assert_eq!(state(&wire), Some((NeighborState::Stale, Some(PEER))));
     wire.ledger(&[
         (IpCounter::RxIpv6, 1),
@@ -92,15 +89,27 @@ fn every_reason_to_drop() {
     wire.dropped(&edited(26, 1), IpCounter::DropNdpMalformed, IN);
     wire.dropped(&edited(8, 0xff), IpCounter::DropNdpMalformed, IN);
     wire.dropped(&message(PEER6, US6, 255, &raw6(PEER6, US6, bytes[..20].to_vec())), IpCounter::DropNdpMalformed, IN);
-    wire.dropped(&ndisc(PEER6, US6, NdiscRepr::NeighborSolicit { target_addr: PEER6, lladdr: None }), IpCounter::DropNdpTarget, IN);
+    wire.dropped(
+        &ndisc(PEER6, US6, NdiscRepr::NeighborSolicit { target_addr: PEER6, lladdr: None }),
+        IpCounter::DropNdpTarget,
+        IN,
+    );
     wire.dropped(&advertise(US6, SOLICITED, PEER), IpCounter::DropNdpStranger, IN);
     assert!(wire.stack.poll_neighbor().is_some(), "another worker may have asked");
     wire.dropped(&advertise(US6, OVERRIDE, PEER), IpCounter::DropNdpStranger, IN);
     let all = "ff02::1".parse().unwrap();
     wire.dropped(&advertise(all, SOLICITED, PEER), IpCounter::DropNdpMalformed, IN);
     let claim = NdiscRepr::NeighborAdvert { flags: OVERRIDE, target_addr: US6, lladdr: link(PEER) };
-    wire.dropped(&ndisc(PEER6, all, claim), IpCounter::DropNdpSource, &[IpCounter::RxIpv6, IpCounter::AddressConflicts]);
-    let far = NdiscRepr::NeighborAdvert { flags: OVERRIDE, target_addr: "2001:db8:9::9".parse().unwrap(), lladdr: link(PEER) };
+    wire.dropped(
+        &ndisc(PEER6, all, claim),
+        IpCounter::DropNdpSource,
+        &[IpCounter::RxIpv6, IpCounter::AddressConflicts],
+    );
+    let far = NdiscRepr::NeighborAdvert {
+        flags: OVERRIDE,
+        target_addr: "2001:db8:9::9".parse().unwrap(),
+        lladdr: link(PEER),
+    };
     wire.dropped(&ndisc(PEER6, all, far), IpCounter::DropNdpSource, IN);
 
     let router = NdiscRepr::RouterAdvert {
@@ -116,7 +125,8 @@ fn every_reason_to_drop() {
     let local = "fe80::2".parse().unwrap();
     wire.dropped(&ndisc(local, all, router), IpCounter::DropRouterAdvertisement, IN);
     wire.dropped(&ndisc(local, US6, NdiscRepr::RouterSolicit { lladdr: None }), IpCounter::DropRouterSolicitation, IN);
-    let redirect = raw6(local, US6, [vec![137, 0, 0, 0, 0, 0, 0, 0], PEER6.octets().to_vec(), US6.octets().to_vec()].concat());
+    let redirect =
+        raw6(local, US6, [vec![137, 0, 0, 0, 0, 0, 0, 0], PEER6.octets().to_vec(), US6.octets().to_vec()].concat());
     wire.dropped(&message(local, US6, 255, &redirect), IpCounter::DropIcmpRedirect, IN);
 
     let mut wire = Wire::new(StackConfig { answer_arp: false, ..config() });

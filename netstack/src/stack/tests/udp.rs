@@ -72,7 +72,9 @@ fn sending_is_refused_by_name() {
     let mut wire = Wire::new(StackConfig { routes: Vec::new(), ..config() });
     let socket = wire.stack.udp_bind(None, 9).unwrap();
     let mut send = |local, remote, len: usize| {
-        wire.stack.udp_send(wire.now, socket, local, remote, Ecn::NotEct, &vec![0; len]).map_err(|error| error.to_string())
+        wire.stack
+            .udp_send(wire.now, socket, local, remote, Ecn::NotEct, &vec![0; len])
+            .map_err(|error| error.to_string())
     };
     let no_way = Err("the datagram could not leave".into());
     let no_address = Err("no usable source address, or remote port 0".into());
@@ -81,7 +83,10 @@ fn sending_is_refused_by_name() {
     assert_eq!(send(None, (PEER4, 0).into(), 1), no_address);
     assert_eq!(send(Some(PEER4.into()), (PEER4, 7).into(), 1), no_address);
     assert_eq!(send(Some(US6.into()), (PEER4, 7).into(), 1), no_address);
-    assert_eq!(send(None, (PEER4, 7).into(), 1473), Err("the datagram exceeds the 1472 bytes that fit the path".into()));
+    assert_eq!(
+        send(None, (PEER4, 7).into(), 1473),
+        Err("the datagram exceeds the 1472 bytes that fit the path".into())
+    );
     wire.ledger(&[(IpCounter::DropNoRoute, 2)]);
     wire.nothing_held();
 }

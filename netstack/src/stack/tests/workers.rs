@@ -112,3 +112,72 @@ fn configurations_that_cannot_be_are_refused() {
     zero.limits.tx_frames = 0;
     assert_eq!(build(zero), E::ZeroLimit("tx_frames"));
 }
+
+#[test]
+fn updates_that_nobody_fetches_are_bounded() {
+    let mut small = config();
+    small.limits.neighbor_updates = 2;
+    let mut wire = Wire::new(StackConfig { answer_arp: false, ..small });
+    for last in 2..5 {
+        wire.input(&ip4(Ipv4Addr::new(10, 0, 0, last), US4, 1, &echo4(b"x")));
+    }
+    wire.lines();
+    assert_eq!(wire.stack.ip_counters().get(IpCounter::DropNeighborUpdate), 1);
+    let told: Vec<_> = core::iter::from_fn(|| wire.stack.poll_neighbor()).map(|update| update.address).collect();
+    assert_eq!(told, [IpAddr::from([10, 0, 0, 3]), IpAddr::from([10, 0, 0, 4])], "the newest are kept");
+}
+
+#[test]
+fn frames_that_cannot_carry_their_headers_are_refused() {
+    use crate::ip::{EgressError, PathCache};
+    let mut wire = Wire::new(config());
+    know_peer(&mut wire);
+    let (src, dst) = (IpAddr::V4(US4), IpAddr::V4(PEER4));
+    for (headroom, len, outcome, reason) in [
+        (128, 1481, EgressError::TooBig, IpCounter::DropTxTooBig),
+        (19, 8, EgressError::Headroom, IpCounter::DropTxHeadroom),
+        (33, 8, EgressError::Headroom, IpCounter::DropTxHeadroom),
+    ] {
+        let mut frame = wire.stack.egress.alloc().unwrap();
+        frame.reset(headroom);
+        frame.extend(len).unwrap();
+        let sent = wire.stack.egress.send(wire.now, &mut PathCache::default(), src, dst, 17, 0, frame);
+        assert_eq!(sent, Err(outcome));
+        wire.ledger(&[(reason, 1)]);
+    }
+    let frames: Vec<_> = core::iter::from_fn(|| wire.stack.pool().alloc()).collect();
+    let socket = wire.stack.udp_bind(None, 9).unwrap();
+    let sent = wire.stack.udp_send(wire.now, socket, None, (PEER4, 7).into(), Ecn::NotEct, b"x");
+    assert_eq!(sent, Err(crate::udp::SendError::Egress(EgressError::NoFrame)));
+    wire.ledger(&[(IpCounter::DropNoFrame, 1)]);
+    drop(frames);
+    wire.nothing_held();
+}
+
+#[test]
+fn a_path_follows_its_neighbour_and_outlives_it() {
+    use crate::ip::PathCache;
+    let mut wire = Wire::new(config());
+    know_peer(&mut wire);
+    let mut path = PathCache::default();
+    let mut send = |wire: &mut Wire| {
+        let mut frame = wire.stack.egress.alloc().unwrap();
+        frame.extend(8).unwrap().copy_from_slice(&super::udp(US4, PEER4, (9, 7), b""));
+        wire.stack.egress.send(wire.now, &mut path, US4.into(), PEER4.into(), 17, 0, frame).unwrap();
+        wire.lines().remove(0)
+    };
+    assert!(send(&mut wire).starts_with("us>peer"));
+    let moved = NeighborUpdate { address: PEER4.into(), mac: OTHER, confirmed: true, known: true };
+    wire.stack.handle_neighbor(wire.now, moved);
+    assert!(send(&mut wire).starts_with("us>other"), "the path reads the table's MAC address");
+    for _ in 0..60 {
+        wire.wait_millis(1000);
+        wire.lines();
+    }
+    assert!(send(&mut wire).starts_with("us>other"), "stale, used all the same");
+    for _ in 0..12 {
+        wire.wait_millis(1000);
+        wire.lines();
+    }
+    assert_eq!(send(&mut wire), "us>all arp request 10.0.0.1 -> 10.0.0.2", "forgotten, asked for anew");
+}

@@ -8,7 +8,7 @@ use super::super::event::Ready;
 use super::super::segment::{FIN, Segment};
 use super::super::seq::Seq;
 use super::super::shared::Shared;
-use super::super::{Ctx, output, recovery, timers};
+use super::super::{Ctx, emit, recovery, timers};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
 
@@ -36,12 +36,14 @@ pub(super) fn process(
     let past = conn.max_snd_wnd.max(0xffff);
     if ack.after(conn.snd_nxt) || ack.before(conn.snd_una - past) {
         shared.counters.bump(TcpCounter::DropBadAck);
-        output::challenge(conn, shared, ctx);
+        emit::challenge(conn, shared, ctx);
         return Acknowledged::Invalid;
     }
     let advances = ack.after(conn.snd_una);
     let before = conn.snd_una;
-    let news = !segment.sack.is_empty() && conn.has(flag::SACK) && recovery::note_sack(conn, &segment.sack, ack.max(before), shared);
+    let news = !segment.sack.is_empty()
+        && conn.has(flag::SACK)
+        && recovery::note_sack(conn, &segment.sack, ack.max(before), shared);
     let duplicate = !advances && ack == before && is_duplicate(conn, segment, news);
     let mut fin = false;
     if advances {
@@ -84,7 +86,8 @@ pub(super) fn advance(conn: &mut Conn, index: u32, segment: &Segment, shared: &m
     // RFC 6298 §5.7: progress ends the back-off.
     conn.backoff = 0;
     if conn.phase != Phase::Recovery {
-        let ack = Ack { now, bytes, limited: conn.has(flag::CWND_LIMITED), mss: u32::from(conn.mss), srtt: conn.rtt.srtt() };
+        let limited = conn.phase == Phase::Loss || conn.has(flag::CWND_LIMITED);
+        let ack = Ack { now, bytes, limited, mss: u32::from(conn.mss), srtt: conn.rtt.srtt() };
         conn.congestion.on_ack(&ack);
     }
     recovery::on_advance(conn, shared, bytes);
@@ -140,8 +143,8 @@ fn measure(conn: &mut Conn, segment: &Segment, now: Instant) {
 /// RFC 9293 §3.10.7.4: SND.WND follows the latest segment.
 #[inline]
 pub(super) fn update_window(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, now: Instant) {
-    let newer = conn.snd_wl1.before(segment.seq)
-        || (conn.snd_wl1 == segment.seq && conn.snd_wl2.at_or_before(segment.ack));
+    let newer =
+        conn.snd_wl1.before(segment.seq) || (conn.snd_wl1 == segment.seq && conn.snd_wl2.at_or_before(segment.ack));
     if !newer || segment.ack.before(conn.snd_una) {
         return;
     }

@@ -64,12 +64,13 @@ pub(super) fn accept(conn: &mut Conn, index: u32, segment: &Segment, mut frame: 
     }
 }
 
-fn in_order(conn: &mut Conn, index: u32, frame: Frame, shared: &mut Shared) {
-    let had_gap = shared.recv.get(conn.recv).is_some_and(|state| state.has_gap());
+fn in_order(conn: &mut Conn, index: u32, mut frame: Frame, shared: &mut Shared) {
+    let Some(held_from) = shared.recv.get(conn.recv).and_then(|state| state.first_held()) else {
+        return accept_next(conn, index, frame, shared);
+    };
+    // What was acknowledged selectively does not change any more.
+    frame.truncate(held_from.saturating_since(conn.rcv_nxt) as usize);
     accept_next(conn, index, frame, shared);
-    if !had_gap {
-        return;
-    }
     // RFC 5681 §4.2: a segment that fills a gap is acknowledged at once.
     conn.set(flag::ACK_NOW);
     if let Some(state) = shared.recv.get_mut(conn.recv) {

@@ -11,7 +11,7 @@ use super::super::seq::{Seq, clock_before};
 use super::super::shared::Shared;
 use super::super::state::State;
 use super::super::table::Entry;
-use super::super::{Ctx, Tcp, output, timers};
+use super::super::{Ctx, Tcp, emit, output, timers};
 use crate::counters::TcpCounter;
 use crate::frame::Frame;
 use crate::ip::IpMeta;
@@ -52,7 +52,7 @@ impl Tcp {
             Verdict::Reset => {
                 let (tuple, mut path) = (entry.tuple, entry.path);
                 self.shared.counters.bump(TcpCounter::ResetBadHandshake);
-                output::reset_for(segment, &tuple, &mut path, &mut self.shared, ctx);
+                emit::reset_for(segment, &tuple, &mut path, &mut self.shared, ctx);
             }
             Verdict::Remove => {
                 self.shared.counters.bump(TcpCounter::ResetHalfOpen);
@@ -186,10 +186,10 @@ pub(crate) fn send_syn_ack(index: u32, shared: &mut Shared, ctx: &mut Ctx<'_>) {
         timestamps: entry.timestamps.then_some(Timestamps { val, ecr: entry.ts_recent }),
         window_scale: entry.scales.map(|(_, ours)| ours),
         sack_permitted: entry.sack,
-        ..output::addressed(&entry.tuple)
+        ..emit::addressed(&entry.tuple)
     };
     let (tuple, mut path) = (entry.tuple, entry.path);
-    output::emit_control(&header, &tuple, &mut path, shared, ctx);
+    emit::emit_control(&header, &tuple, &mut path, shared, ctx);
     if let Some(entry) = shared.listeners.half_open.at_mut(index) {
         entry.path = path;
     }

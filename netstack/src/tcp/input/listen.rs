@@ -6,7 +6,7 @@ use super::super::seq::Seq;
 use super::super::shared::Shared;
 use super::super::table::Entry;
 use super::super::tuple::{self, Tuple};
-use super::super::{Ctx, ListenerId, output};
+use super::super::{Ctx, ListenerId, emit};
 use super::half_open;
 use crate::counters::TcpCounter;
 use crate::ip::{IpMeta, PathCache};
@@ -29,12 +29,14 @@ pub(super) fn handle(
     // RFC 9293 §3.10.7.2, first: a reset is ignored; second: an acknowledgment is reset; third: a SYN opens.
     match listener {
         Some(_) if segment.has(RST) => shared.counters.bump(TcpCounter::DropBadReset),
-        Some(id) if segment.flags & (SYN | ACK) == SYN => open(shared, connections, segment, tuple, meta, above, id, ctx),
+        Some(id) if segment.flags & (SYN | ACK) == SYN => {
+            open(shared, connections, segment, tuple, meta, above, id, ctx)
+        }
         _ => {
             // RFC 9293 §3.10.7.1
             if !segment.has(RST) {
                 shared.counters.bump(TcpCounter::ResetNoConnection);
-                output::reset_for(segment, tuple, &mut PathCache::from_ingress(meta), shared, ctx);
+                emit::reset_for(segment, tuple, &mut PathCache::from_ingress(meta), shared, ctx);
             }
         }
     }
@@ -111,4 +113,3 @@ fn refusal(shared: &Shared, connections: usize, id: ListenerId) -> Option<TcpCou
 pub(crate) fn scale_for(window: u32) -> u8 {
     (0..14).find(|shift| window >> shift <= 0xffff).unwrap_or(14)
 }
-

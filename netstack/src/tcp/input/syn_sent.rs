@@ -5,7 +5,7 @@ use super::super::event::{EndReason, Ready};
 use super::super::segment::{ACK, RST, SYN, Segment};
 use super::super::shared::Shared;
 use super::super::state::Transition;
-use super::super::{Ctx, Outcome, output, timers};
+use super::super::{Ctx, Outcome, emit, output, timers};
 use crate::counters::TcpCounter;
 
 pub(super) fn handle(
@@ -21,7 +21,7 @@ pub(super) fn handle(
         if !segment.has(RST) {
             shared.counters.bump(TcpCounter::ResetBadHandshake);
             let Conn { tuple, path, .. } = conn;
-            output::reset_for(segment, tuple, path, shared, ctx);
+            emit::reset_for(segment, tuple, path, shared, ctx);
         }
         return Outcome::Keep;
     }

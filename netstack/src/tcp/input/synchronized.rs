@@ -9,7 +9,7 @@ use super::super::segment::{ACK, FIN, PSH, RST, SYN, Segment};
 use super::super::seq::clock_before;
 use super::super::shared::Shared;
 use super::super::state::{State, Transition};
-use super::super::{Ctx, Outcome, output};
+use super::super::{Ctx, Outcome, emit};
 use super::ack::{self, Acknowledged};
 use super::{data, syn_sent};
 use crate::counters::TcpCounter;
@@ -133,7 +133,7 @@ fn unpredicted(
     if segment.has(SYN) {
         // Fourth. RFC 5961 §4.2: whatever its number, a SYN is answered with a challenge.
         shared.counters.bump(TcpCounter::DropOutOfWindow);
-        output::challenge(conn, shared, ctx);
+        emit::challenge(conn, shared, ctx);
         return Outcome::Keep;
     }
     if !segment.has(ACK) {
@@ -145,7 +145,7 @@ fn unpredicted(
         if segment.ack != conn.iss + 1 {
             shared.counters.bump(TcpCounter::ResetBadHandshake);
             let Conn { tuple, path, .. } = conn;
-            output::reset_for(segment, tuple, path, shared, ctx);
+            emit::reset_for(segment, tuple, path, shared, ctx);
             return Outcome::Keep;
         }
         syn_sent::complete(conn, index, segment, shared, ctx);
@@ -219,7 +219,7 @@ fn reset(conn: &mut Conn, segment: &Segment, place: Place, shared: &mut Shared, 
     }
     shared.counters.bump(TcpCounter::DropBadReset);
     if place != Place::Outside {
-        output::challenge(conn, shared, ctx);
+        emit::challenge(conn, shared, ctx);
     }
     Outcome::Keep
 }
@@ -233,7 +233,7 @@ fn outside(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, 
             return Outcome::Keep;
         }
         shared.counters.bump(TcpCounter::DropOutOfWindow);
-        output::challenge(conn, shared, ctx);
+        emit::challenge(conn, shared, ctx);
         return Outcome::Keep;
     }
     let old = segment.seq.before(conn.rcv_nxt);
@@ -254,7 +254,7 @@ fn outside(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, 
     if segment.len() > 0 || segment.seq + 1 == conn.rcv_nxt {
         acknowledge_now(conn, index, shared);
     } else {
-        output::challenge(conn, shared, ctx);
+        emit::challenge(conn, shared, ctx);
     }
     Outcome::Keep
 }

@@ -5,6 +5,7 @@ mod attacks;
 mod closing;
 mod commands;
 mod flow;
+mod hostile;
 mod opening;
 mod pair;
 mod recovery;

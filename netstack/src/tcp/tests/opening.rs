@@ -178,16 +178,18 @@ fn a_wrong_syn_ack_is_reset() {
 #[test]
 fn connect_refuses_what_cannot_be() {
     let mut rig = Rig::new(TcpConfig { max_connections: 1, ephemeral_ports: (5000, 5000), ..TcpConfig::default() });
-    let mut connect = |ip: &str, port| {
-        rig.stack.connect(rig.now, ConnectConfig::to(SocketAddr::new(ip.parse().unwrap(), port), 0))
-    };
+    let mut connect =
+        |ip: &str, port| rig.stack.connect(rig.now, ConnectConfig::to(SocketAddr::new(ip.parse().unwrap(), port), 0));
     assert_eq!(connect("224.0.0.1", 80), Err(ConnectError::InvalidRemote));
     assert_eq!(connect("10.0.0.2", 0), Err(ConnectError::InvalidRemote));
     connect("10.0.0.2", 80).unwrap();
     assert_eq!(connect("10.0.0.2", 81), Err(ConnectError::TooManyConnections));
 
     let mut rig = Rig::new(TcpConfig { ephemeral_ports: (5000, 5000), ..TcpConfig::default() });
-    let foreign = ConnectConfig { local: Some("10.9.9.9".parse().unwrap()), ..ConnectConfig::to(SocketAddr::new(PEER.into(), 80), 0) };
+    let foreign = ConnectConfig {
+        local: Some("10.9.9.9".parse().unwrap()),
+        ..ConnectConfig::to(SocketAddr::new(PEER.into(), 80), 0)
+    };
     assert_eq!(rig.stack.connect(rig.now, foreign), Err(ConnectError::NoSource));
     let to = ConnectConfig::to(SocketAddr::new(PEER.into(), 80), 0);
     rig.stack.connect(rig.now, to.clone()).unwrap();

@@ -102,7 +102,9 @@ impl Pair {
         let remote = SocketAddr::new(address(SERVER, v6), PORT);
         let id = self.stacks[CLIENT].connect(self.now, ConnectConfig::to(remote, 7)).unwrap();
         self.seen[CLIENT].conn = Some(id);
-        self.run_until("established", |pair| pair.seen[SERVER].conn.is_some() && pair.happened(CLIENT, Ready::CONNECTED));
+        self.run_until("established", |pair| {
+            pair.seen[SERVER].conn.is_some() && pair.happened(CLIENT, Ready::CONNECTED)
+        });
         self
     }
 

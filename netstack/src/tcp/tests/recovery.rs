@@ -18,7 +18,10 @@ fn three_duplicates_send_the_first_segment_again() {
     for new in 0..2 {
         rig.input(seg("A", 1, 1, b""));
         let lines = rig.output();
-        assert!(lines.len() == 1 && lines[0].starts_with(&format!("A {}:", 14_601 + 1460 * new)), "limited transmit {lines:?}");
+        assert!(
+            lines.len() == 1 && lines[0].starts_with(&format!("A {}:", 14_601 + 1460 * new)),
+            "limited transmit {lines:?}"
+        );
     }
     rig.input(seg("A", 1, 1, b""));
     assert_eq!(rig.info(id).recovery, "recovery");
@@ -121,7 +124,8 @@ fn the_receiver_reports_gaps_latest_first_and_duplicates() {
 
 #[test]
 fn out_of_order_data_is_bounded() {
-    let mut rig = Rig::new(TcpConfig { max_out_of_order_segments: 4, max_out_of_order_bytes: 1000, ..TcpConfig::default() });
+    let mut rig =
+        Rig::new(TcpConfig { max_out_of_order_segments: 4, max_out_of_order_bytes: 1000, ..TcpConfig::default() });
     rig.listen();
     let id = rig.accept();
     for n in 1..10 {

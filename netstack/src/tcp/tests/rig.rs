@@ -18,7 +18,7 @@ use crate::stack::Stack;
 use crate::tcp::sack::Blocks;
 use crate::tcp::segment::{ACK, CHECKSUM_AT, FIN, Header, PSH, RST, SYN, Segment, Timestamps, URG};
 use crate::tcp::seq::Seq;
-use crate::tcp::{ConnId, ConnInfo, ConnectConfig, ListenConfig, ListenerId, TcpConfig, TcpEvent};
+use crate::tcp::{ConnId, ConnInfo, ConnectConfig, Ctx, IcmpError, ListenConfig, ListenerId, TcpConfig, TcpEvent};
 use crate::time::Instant;
 
 pub(super) const PEER_ISS: u32 = 5000;
@@ -39,6 +39,8 @@ pub(super) struct Rig {
     pub echo: u32,
     /// The options of the peer's SYN.
     pub syn: Header,
+    /// Audit after each step.
+    pub audited: bool,
 }
 
 /// What a script sends: flags as letters, relative numbers.
@@ -69,7 +71,18 @@ impl Rig {
         };
         let stack = Stack::new(config, pool.clone(), Seed::from_number(3), now).unwrap();
         let syn = Header { mss: Some(1460), ..Header::default() };
-        Rig { stack, pool, now, iss: Seq(0), ports: (80, 40_000), listener: None, clock: None, echo: 0, syn }
+        Rig {
+            stack,
+            pool,
+            now,
+            iss: Seq(0),
+            ports: (80, 40_000),
+            listener: None,
+            clock: None,
+            echo: 0,
+            syn,
+            audited: true,
+        }
     }
 
     /// Listening, without timestamps and SACK unless the script's SYN offers them.
@@ -108,15 +121,6 @@ impl Rig {
         event.conn
     }
 
-    /// A connection opened to the peer.
-    pub fn opened(tcp: TcpConfig) -> (Rig, ConnId) {
-        let (mut rig, id) = Rig::opening(tcp);
-        rig.input(seg("SA", 0, 1, b""));
-        assert_eq!(rig.output(), ["A 1:1(0) ack 1 win 65535"]);
-        rig.event().expect("connected");
-        (rig, id)
-    }
-
     /// A SYN was sent to the peer.
     pub fn opening(tcp: TcpConfig) -> (Rig, ConnId) {
         let mut rig = Rig::new(tcp);
@@ -124,7 +128,7 @@ impl Rig {
         let id = rig.stack.connect(rig.now, ConnectConfig::to(remote, 9)).unwrap();
         rig.ports = (rig.stack.local(id).unwrap().port(), 80);
         let lines = rig.output();
-        assert!(lines[0].starts_with("S 0:0(0) win 65535 <mss 1460"), "{lines:?}");
+        assert!(lines[0].starts_with("S 0:0(0) win "), "{lines:?}");
         (rig, id)
     }
 
@@ -183,6 +187,13 @@ impl Rig {
         self.audit();
     }
 
+    /// An ICMP error as the IP layer hands it over.
+    pub fn icmp(&mut self, error: IcmpError) {
+        let (tcp, egress) = self.stack.tcp_and_egress();
+        tcp.handle_icmp_error(&mut Ctx { now: self.now, egress }, error);
+        self.audit();
+    }
+
     /// What goes out now, a line a segment.
     pub fn output(&mut self) -> Vec<String> {
         let mut out = VecDeque::new();
@@ -206,6 +217,9 @@ impl Rig {
     }
 
     pub fn audit(&self) {
+        if !self.audited {
+            return;
+        }
         self.stack.tcp().audit().unwrap_or_else(|fault| panic!("at {:?}: {fault}", self.now));
     }
 

@@ -45,6 +45,12 @@ fn exchange(seed: u64, faults: Faults, configs: [TcpConfig; 2], n: usize) {
     pair.nothing_left();
 }
 
+/// `count` seeds, or `SIM_SEEDS` times as many.
+pub(super) fn seeds(first: u64, count: u64) -> core::ops::Range<u64> {
+    let times = std::env::var("SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    first..first + count * times
+}
+
 fn defaults() -> [TcpConfig; 2] {
     [TcpConfig { data_retries: 40, ..TcpConfig::default() }, TcpConfig { data_retries: 40, ..TcpConfig::default() }]
 }
@@ -56,7 +62,7 @@ fn streams_arrive_over_a_clean_wire() {
 
 #[test]
 fn streams_arrive_whatever_the_wire_does() {
-    for seed in 10..40 {
+    for seed in seeds(10, 30) {
         let faults = Faults { loss: 30_000, duplicate: 20_000, reorder: 50_000 };
         exchange(seed, faults, defaults(), 60_000);
     }
@@ -64,7 +70,7 @@ fn streams_arrive_whatever_the_wire_does() {
 
 #[test]
 fn streams_arrive_through_heavy_loss() {
-    for seed in 40..50 {
+    for seed in seeds(40, 10) {
         exchange(seed, Faults { loss: 150_000, ..Faults::default() }, defaults(), 20_000);
     }
 }
@@ -78,7 +84,7 @@ fn streams_arrive_without_any_option() {
         data_retries: 40,
         ..TcpConfig::default()
     };
-    for seed in 50..60 {
+    for seed in seeds(50, 10) {
         let faults = Faults { loss: 40_000, duplicate: 10_000, reorder: 30_000 };
         exchange(seed, faults, [bare(), bare()], 60_000);
         exchange(seed, faults, [bare(), TcpConfig { data_retries: 40, ..TcpConfig::default() }], 60_000);
@@ -87,8 +93,9 @@ fn streams_arrive_without_any_option() {
 
 #[test]
 fn streams_arrive_through_small_buffers() {
-    let small = || TcpConfig { receive_buffer: 3000, send_buffer: 4000, data_retries: 40, nagle: true, ..TcpConfig::default() };
-    for seed in 60..70 {
+    let small =
+        || TcpConfig { receive_buffer: 3000, send_buffer: 4000, data_retries: 40, nagle: true, ..TcpConfig::default() };
+    for seed in seeds(60, 10) {
         exchange(seed, Faults { loss: 20_000, reorder: 20_000, ..Faults::default() }, [small(), small()], 30_000);
     }
 }

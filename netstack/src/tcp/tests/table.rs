@@ -13,7 +13,8 @@ fn it_agrees_with_a_map_through_growth_and_removal() {
     for step in 0..60_000 {
         let index = rng.below(if step < 30_000 { 20_000 } else { 2000 });
         let present = model.contains_key(&index);
-        let found = table.find(hash_of(index), |entry| matches!(entry, Entry::Connection(i) | Entry::TimeWait(i) if i == index));
+        let found = table
+            .find(hash_of(index), |entry| matches!(entry, Entry::Connection(i) | Entry::TimeWait(i) if i == index));
         assert_eq!(found.is_some(), present, "step {step}");
         match (found, rng.below(5)) {
             (None, _) => {

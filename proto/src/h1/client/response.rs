@@ -12,7 +12,7 @@ pub struct ResponseLimits {
     pub status_line_bytes: usize,
     /// Most bytes of all header lines together. Default 65,536.
     pub header_bytes: usize,
-    /// Most header fields; never more than [`Limits::MAX_HEADER_COUNT`]. Default 100.
+    /// Most header fields; never more than [`Limits::MAX_HEADER_COUNT`](crate::h1::Limits::MAX_HEADER_COUNT). Default 100.
     pub header_count: usize,
     /// Largest body in bytes. Default unlimited.
     pub body_bytes: u64,
@@ -58,9 +58,7 @@ pub enum ResponseError {
 impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ResponseError::StatusLine => {
-                f.write_str("the status line is not HTTP/1.1 SP three digits SP reason")
-            }
+            ResponseError::StatusLine => f.write_str("the status line is not HTTP/1.1 SP three digits SP reason"),
             ResponseError::Message(refusal) => refusal.fmt(f),
             ResponseError::Unasked => f.write_str("bytes arrived where no answer is due"),
             ResponseError::TooManyInterim => f.write_str("too many interim answers"),

@@ -11,11 +11,7 @@ enum Seen {
 }
 
 fn drive(methods: &[Method], pieces: &[&[u8]]) -> (Vec<Seen>, ResponseReader) {
-    let limits = ResponseLimits {
-        interim_count: 2,
-        header_bytes: 200,
-        ..ResponseLimits::default()
-    };
+    let limits = ResponseLimits { interim_count: 2, header_bytes: 200, ..ResponseLimits::default() };
     let mut reader = ResponseReader::new();
     for &method in methods {
         assert!(reader.request_sent(method));
@@ -30,9 +26,7 @@ fn drive(methods: &[Method], pieces: &[&[u8]]) -> (Vec<Seen>, ResponseReader) {
             let event = match step.event {
                 ResponseEvent::NeedMore => break,
                 ResponseEvent::Interim(head) => Seen::Interim(head.status.code()),
-                ResponseEvent::Response(head) => {
-                    Seen::Response(head.status.code(), head.body_length, head.keep_alive)
-                }
+                ResponseEvent::Response(head) => Seen::Response(head.status.code(), head.body_length, head.keep_alive),
                 ResponseEvent::Body(bytes) => match seen.pop() {
                     Some(Seen::Body(all)) => Seen::Body([&all, bytes].concat()),
                     before => {
@@ -55,12 +49,7 @@ fn events(methods: &[Method], bytes: &str) -> Vec<Seen> {
     let bytes = bytes.as_bytes();
     let (whole, _) = drive(methods, &[bytes]);
     for at in 0..=bytes.len() {
-        assert_eq!(
-            drive(methods, &[&bytes[..at], &bytes[at..]]).0,
-            whole,
-            "cut at {at}: {}",
-            bytes.escape_ascii()
-        );
+        assert_eq!(drive(methods, &[&bytes[..at], &bytes[at..]]).0, whole, "cut at {at}: {}", bytes.escape_ascii());
     }
     let single: Vec<&[u8]> = bytes.chunks(1).collect();
     assert_eq!(drive(methods, &single).0, whole);
@@ -74,60 +63,23 @@ fn bodies_by_every_rule() {
     use Seen::*;
     let abc = || Body(b"abc".to_vec());
     let table: Vec<(&[Method], &str, Vec<Seen>)> = vec![
-        (
-            GET,
-            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
-            vec![Response(200, Some(3), true), abc(), End(0)],
-        ),
-        (
-            GET,
-            "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n",
-            vec![Response(200, Some(0), true), End(0)],
-        ),
-        (
-            GET,
-            "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
-            vec![Response(200, Some(0), true), End(0)],
-        ),
+        (GET, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", vec![Response(200, Some(3), true), abc(), End(0)]),
+        (GET, "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", vec![Response(200, Some(0), true), End(0)]),
+        (GET, "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", vec![Response(200, Some(0), true), End(0)]),
         (
             GET,
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n",
             vec![Response(200, None, true), abc(), End(1)],
         ),
-        (
-            GET,
-            "HTTP/1.1 200 OK\r\n\r\nabc",
-            vec![Response(200, None, false), abc()],
-        ),
-        (
-            GET,
-            "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc",
-            vec![Response(200, Some(3), false), abc(), End(0)],
-        ),
-        (
-            GET,
-            "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n",
-            vec![Response(204, Some(0), true), End(0)],
-        ),
-        (
-            GET,
-            "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n",
-            vec![Response(304, Some(0), true), End(0)],
-        ),
-        (
-            &[Method::Head],
-            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
-            vec![Response(200, Some(0), true), End(0)],
-        ),
+        (GET, "HTTP/1.1 200 OK\r\n\r\nabc", vec![Response(200, None, false), abc()]),
+        (GET, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc", vec![Response(200, Some(3), false), abc(), End(0)]),
+        (GET, "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n", vec![Response(204, Some(0), true), End(0)]),
+        (GET, "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", vec![Response(304, Some(0), true), End(0)]),
+        (&[Method::Head], "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", vec![Response(200, Some(0), true), End(0)]),
         (
             GET,
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 x\r\n\r\n",
-            vec![
-                Interim(100),
-                Interim(103),
-                Response(204, Some(0), true),
-                End(0),
-            ],
+            vec![Interim(100), Interim(103), Response(204, Some(0), true), End(0)],
         ),
         (
             &[Method::Head, Method::Get, Method::Head],
@@ -163,50 +115,24 @@ fn failures() {
         ("HTTP/1.1 200 O\0K\r\n\r\n", StatusLine),
         ("HTTP/1.1 200 OK\n\r\n", Message(Refusal::BareLf)),
         ("HTTP/1.1 200 OK\r\nX: y\n\r\n", Message(Refusal::BareLf)),
-        (
-            "HTTP/1.1 200 OK\r\nX : y\r\n\r\n",
-            Message(Refusal::HeaderNameSpace),
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n",
-            Message(Refusal::ObsFold),
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
-            Message(Refusal::ContentLengthRepeated),
-        ),
+        ("HTTP/1.1 200 OK\r\nX : y\r\n\r\n", Message(Refusal::HeaderNameSpace)),
+        ("HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n", Message(Refusal::ObsFold)),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", Message(Refusal::ContentLengthRepeated)),
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
             Message(Refusal::LengthAndEncoding),
         ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
-            Message(Refusal::EncodingNotChunked),
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx",
-            Message(Refusal::ChunkSizeInvalid),
-        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", Message(Refusal::EncodingNotChunked)),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx", Message(Refusal::ChunkSizeInvalid)),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", Switched),
-        (
-            "HTTP/1.1 100 C\r\n\r\nHTTP/1.1 100 C\r\n\r\nHTTP/1.1 100 C\r\n\r\n",
-            TooManyInterim,
-        ),
+        ("HTTP/1.1 100 C\r\n\r\nHTTP/1.1 100 C\r\n\r\nHTTP/1.1 100 C\r\n\r\n", TooManyInterim),
         ("HTTP/1.1 204 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n", Unasked),
     ];
     for (bytes, expected) in table {
-        assert_eq!(
-            events(GET, bytes).last(),
-            Some(&Seen::Failed(expected)),
-            "{}",
-            bytes.escape_debug()
-        );
+        assert_eq!(events(GET, bytes).last(), Some(&Seen::Failed(expected)), "{}", bytes.escape_debug());
     }
     let long = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "y".repeat(200));
-    assert_eq!(
-        events(GET, &long).last(),
-        Some(&Seen::Failed(Message(Refusal::HeaderBytes)))
-    );
+    assert_eq!(events(GET, &long).last(), Some(&Seen::Failed(Message(Refusal::HeaderBytes))));
 }
 
 #[test]
@@ -215,18 +141,10 @@ fn ends_of_input() {
         (&[][..], "", Ok(false)),
         (GET, "", Err(ResponseError::End)),
         (GET, "HTTP/1.1 200 OK\r\n", Err(ResponseError::End)),
-        (
-            GET,
-            "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
-            Err(ResponseError::End),
-        ),
+        (GET, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", Err(ResponseError::End)),
         (GET, "HTTP/1.1 200 OK\r\n\r\nab", Ok(true)),
         (GET, "HTTP/1.1 204 x\r\n\r\n", Ok(false)),
-        (
-            GET,
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
-            Err(ResponseError::End),
-        ),
+        (GET, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", Err(ResponseError::End)),
     ];
     for (methods, bytes, expected) in table {
         let (_, mut reader) = drive(methods, &[bytes.as_bytes()]);

@@ -40,10 +40,7 @@ fn heads_as_they_look() {
         "HTTP/1.1 403 Forbidden\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: anygate\r\nContent-Type: application/json\r\n\
          Content-Length: 5\r\nX-A: 1\r\nCache-Control: no-store\r\n\r\n"
     );
-    assert_eq!(
-        encode(&head(599)).0,
-        "HTTP/1.1 599 \r\nContent-Length: 5\r\n\r\n"
-    );
+    assert_eq!(encode(&head(599)).0, "HTTP/1.1 599 \r\nContent-Length: 5\r\n\r\n");
 }
 
 #[test]
@@ -53,24 +50,8 @@ fn framing_and_persistence() {
     let encoded = |body, close| Encoded { body, close };
     // status, version, HEAD, keep-alive, length: fields, coding
     let table = [
-        (
-            200,
-            Http11,
-            false,
-            true,
-            Known(5),
-            "Content-Length: 5\r\n",
-            encoded(BodyCoding::Plain, false),
-        ),
-        (
-            200,
-            Http11,
-            false,
-            true,
-            Known(0),
-            "Content-Length: 0\r\n",
-            encoded(BodyCoding::Plain, false),
-        ),
+        (200, Http11, false, true, Known(5), "Content-Length: 5\r\n", encoded(BodyCoding::Plain, false)),
+        (200, Http11, false, true, Known(0), "Content-Length: 0\r\n", encoded(BodyCoding::Plain, false)),
         (
             200,
             Http11,
@@ -107,94 +88,20 @@ fn framing_and_persistence() {
             "Content-Length: 5\r\nConnection: close\r\n",
             encoded(BodyCoding::Plain, true),
         ),
-        (
-            200,
-            Http11,
-            false,
-            true,
-            Unknown,
-            "Transfer-Encoding: chunked\r\n",
-            encoded(BodyCoding::Chunked, false),
-        ),
-        (
-            200,
-            Http10,
-            false,
-            true,
-            Unknown,
-            "Connection: close\r\n",
-            encoded(BodyCoding::UntilClose, true),
-        ),
-        (
-            200,
-            Http11,
-            true,
-            true,
-            Known(5),
-            "Content-Length: 5\r\n",
-            encoded(BodyCoding::None, false),
-        ),
-        (
-            200,
-            Http11,
-            true,
-            true,
-            Unknown,
-            "Transfer-Encoding: chunked\r\n",
-            encoded(BodyCoding::None, false),
-        ),
-        (
-            200,
-            Http10,
-            true,
-            true,
-            Unknown,
-            "Connection: keep-alive\r\n",
-            encoded(BodyCoding::None, false),
-        ),
-        (
-            204,
-            Http11,
-            false,
-            true,
-            Known(5),
-            "",
-            encoded(BodyCoding::None, false),
-        ),
-        (
-            304,
-            Http11,
-            false,
-            true,
-            Unknown,
-            "",
-            encoded(BodyCoding::None, false),
-        ),
-        (
-            103,
-            Http11,
-            false,
-            false,
-            Unknown,
-            "",
-            encoded(BodyCoding::None, true),
-        ),
+        (200, Http11, false, true, Unknown, "Transfer-Encoding: chunked\r\n", encoded(BodyCoding::Chunked, false)),
+        (200, Http10, false, true, Unknown, "Connection: close\r\n", encoded(BodyCoding::UntilClose, true)),
+        (200, Http11, true, true, Known(5), "Content-Length: 5\r\n", encoded(BodyCoding::None, false)),
+        (200, Http11, true, true, Unknown, "Transfer-Encoding: chunked\r\n", encoded(BodyCoding::None, false)),
+        (200, Http10, true, true, Unknown, "Connection: keep-alive\r\n", encoded(BodyCoding::None, false)),
+        (204, Http11, false, true, Known(5), "", encoded(BodyCoding::None, false)),
+        (304, Http11, false, true, Unknown, "", encoded(BodyCoding::None, false)),
+        (103, Http11, false, false, Unknown, "", encoded(BodyCoding::None, true)),
     ];
     for (status, version, head_request, keep_alive, body, fields, expected) in table {
-        let head = ResponseHead {
-            version,
-            head_request,
-            keep_alive,
-            body,
-            ..head(status)
-        };
+        let head = ResponseHead { version, head_request, keep_alive, body, ..head(status) };
         let (text, encoded) = encode(&head);
         let (_, rest) = text.split_once("\r\n").expect("a line");
-        assert_eq!(
-            (rest, encoded),
-            (format!("{fields}\r\n").as_str(), expected),
-            "{head:?}"
-        );
+        assert_eq!((rest, encoded), (format!("{fields}\r\n").as_str(), expected), "{head:?}");
     }
 }
 
@@ -214,34 +121,14 @@ fn nothing_can_be_injected() {
     for (name, value, expected) in table {
         let mut out = Vec::new();
         let fields: &[(&str, &[u8])] = &[("A", b"b"), (name, value)];
-        assert_eq!(
-            response_head(
-                &mut out,
-                &ResponseHead {
-                    headers: fields,
-                    ..head(200)
-                }
-            ),
-            Err(expected)
-        );
+        assert_eq!(response_head(&mut out, &ResponseHead { headers: fields, ..head(200) }), Err(expected));
         assert_eq!(chunked_end(&mut out, fields), Err(expected));
         assert!(out.is_empty());
     }
     let bad = "a\r\nb";
-    for head in [
-        ResponseHead {
-            server: Some(bad),
-            ..head(200)
-        },
-        ResponseHead {
-            content_type: Some(bad),
-            ..head(200)
-        },
-    ] {
-        assert_eq!(
-            response_head(&mut Vec::new(), &head),
-            Err(EncodeError::FieldValue)
-        );
+    for head in [ResponseHead { server: Some(bad), ..head(200) }, ResponseHead { content_type: Some(bad), ..head(200) }]
+    {
+        assert_eq!(response_head(&mut Vec::new(), &head), Err(EncodeError::FieldValue));
     }
     for (method, target, host, expected) in [
         ("GET", "/a b", "h", EncodeError::RequestLine),
@@ -251,10 +138,7 @@ fn nothing_can_be_injected() {
         ("GET", "/", "h\r\n", EncodeError::FieldValue),
     ] {
         let mut out = Vec::new();
-        assert_eq!(
-            request_head(&mut out, method, target, host, RequestBody::None, &[]),
-            Err(expected)
-        );
+        assert_eq!(request_head(&mut out, method, target, host, RequestBody::None, &[]), Err(expected));
         assert!(out.is_empty());
     }
 }
@@ -265,10 +149,7 @@ fn every_refusal_has_an_answer() {
         let mut out = Vec::new();
         refusal(&mut out, reason, None, Some("anygate")).expect("encodes");
         let text = String::from_utf8(out).expect("text");
-        assert!(
-            text.starts_with(&format!("HTTP/1.1 {}\r\n", reason.status())),
-            "{text}"
-        );
+        assert!(text.starts_with(&format!("HTTP/1.1 {}\r\n", reason.status())), "{text}");
         assert!(text.contains("\r\nConnection: close\r\n"));
         assert!(text.ends_with(&format!("\r\n\r\n{}\n", reason.help())));
     }
@@ -301,11 +182,7 @@ fn answers_round_trip() {
     for status in [200, 204, 304, 404, 599] {
         for method in [Method::Get, Method::Head] {
             for body in [BodyLength::Known(5), BodyLength::Unknown] {
-                let head = ResponseHead {
-                    head_request: method == Method::Head,
-                    body,
-                    ..head(status)
-                };
+                let head = ResponseHead { head_request: method == Method::Head, body, ..head(status) };
                 let mut out = CONTINUE.to_vec();
                 let coding = response_head(&mut out, &head).expect("encodes").body;
                 match coding {
@@ -322,11 +199,7 @@ fn answers_round_trip() {
                     }
                     BodyCoding::None | BodyCoding::UntilClose => {}
                 }
-                let expected = if coding == BodyCoding::None {
-                    ""
-                } else {
-                    "hello"
-                };
+                let expected = if coding == BodyCoding::None { "" } else { "hello" };
                 let (seen, body, trailers) = read(method, &out);
                 assert_eq!((seen, &body[..]), (status, expected.as_bytes()), "{head:?}");
                 assert_eq!(trailers, usize::from(coding == BodyCoding::Chunked));
@@ -337,13 +210,9 @@ fn answers_round_trip() {
 
 #[test]
 fn chunk_sizes() {
-    for (length, expected) in [
-        (1, "1\r\n"),
-        (15, "f\r\n"),
-        (16, "10\r\n"),
-        (0xabc_def, "abcdef\r\n"),
-        (usize::MAX, "ffffffffffffffff\r\n"),
-    ] {
+    for (length, expected) in
+        [(1, "1\r\n"), (15, "f\r\n"), (16, "10\r\n"), (0xabc_def, "abcdef\r\n"), (usize::MAX, "ffffffffffffffff\r\n")]
+    {
         let mut out = Vec::new();
         chunk_head(&mut out, length);
         assert_eq!(out, expected.as_bytes());
@@ -359,29 +228,14 @@ fn requests_round_trip() {
     ];
     for (body, framing) in bodies {
         let mut out = Vec::new();
-        request_head(
-            &mut out,
-            "PATCH",
-            "/a?b",
-            "h:1",
-            body,
-            &[("X", b"y"), ("Connection", b"close")],
-        )
-        .expect("encodes");
+        request_head(&mut out, "PATCH", "/a?b", "h:1", body, &[("X", b"y"), ("Connection", b"close")])
+            .expect("encodes");
         let now = Instant::default();
         let mut server = Server::new(now);
         let mut slots = HeaderSlots::new();
         let step = server.handle_bytes(now, &Limits::default(), &mut slots, &out);
-        let Event::Request(head) = step.event else {
-            panic!("{step:?}")
-        };
-        assert_eq!(
-            (head.method, head.target.raw, head.host),
-            (Method::Patch, "/a?b", Some("h:1"))
-        );
-        assert_eq!(
-            (head.framing, head.keep_alive, head.header("x")),
-            (framing, false, Some(&b"y"[..]))
-        );
+        let Event::Request(head) = step.event else { panic!("{step:?}") };
+        assert_eq!((head.method, head.target.raw, head.host), (Method::Patch, "/a?b", Some("h:1")));
+        assert_eq!((head.framing, head.keep_alive, head.header("x")), (framing, false, Some(&b"y"[..])));
     }
 }

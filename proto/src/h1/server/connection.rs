@@ -38,38 +38,23 @@ impl Core {
         match self.phase {
             Phase::Idle => Waiting::Idle,
             Phase::Head => Waiting::Head,
-            Phase::Body | Phase::Drain => Waiting::Body {
-                received: self.body.received(),
-            },
+            Phase::Body | Phase::Drain => Waiting::Body { received: self.body.received() },
             Phase::Answering | Phase::Closed => Waiting::Nothing,
         }
     }
 
     #[inline]
     pub fn persistent(&self, limits: &Limits) -> bool {
-        let more =
-            limits.requests_per_connection == 0 || self.requests < limits.requests_per_connection;
+        let more = limits.requests_per_connection == 0 || self.requests < limits.requests_per_connection;
         self.keep_alive
             && more
             && match self.phase {
                 Phase::Answering => true,
                 // RFC 9110 §10.1.1: without 100 the client may or may not send the body, so that the next bytes could be
                 // either; RFC 9112 §9.3: else the body is read to its end, or the connection closed.
-                Phase::Body => {
-                    !self.expects_continue
-                        && self
-                            .body
-                            .left()
-                            .is_none_or(|left| left <= limits.drain_bytes)
-                }
+                Phase::Body => !self.expects_continue && self.body.left().is_none_or(|left| left <= limits.drain_bytes),
                 _ => false,
             }
-    }
-
-    /// The head with what is known now about the connection: the caller cannot ask while it borrows the head.
-    #[inline]
-    pub fn with_persistence<'b>(&self, limits: &Limits, head: RequestHead<'b>) -> RequestHead<'b> {
-        RequestHead { keep_alive: self.persistent(limits), ..head }
     }
 
     pub fn body_limits(&self, limits: &Limits) -> BodyLimits {
@@ -81,14 +66,9 @@ impl Core {
         }
     }
 
-    /// A well-formed head is here.
+    /// A well-formed head is here. What it says of persistence becomes what this side makes of it.
     #[inline]
-    pub fn begin_request(
-        &mut self,
-        now: Instant,
-        limits: &Limits,
-        head: &RequestHead<'_>,
-    ) -> Result<(), Refusal> {
+    pub fn begin_request(&mut self, now: Instant, limits: &Limits, head: &mut RequestHead<'_>) -> Result<(), Refusal> {
         if let BodyFraming::Length(length) = head.framing
             && length > limits.body_bytes
         {
@@ -104,6 +84,7 @@ impl Core {
             self.body = BodyReader::new(head.framing);
             self.deadlines.begin(now);
         }
+        head.keep_alive = self.persistent(limits);
         Ok(())
     }
 
@@ -144,9 +125,6 @@ impl Core {
 
     #[cold]
     pub fn refused<'b>(&mut self, data: &[u8], refusal: Refusal) -> Step<'b> {
-        Step {
-            consumed: data.len(),
-            event: Event::Refuse(self.refuse(refusal)),
-        }
+        Step { consumed: data.len(), event: Event::Refuse(self.refuse(refusal)) }
     }
 }

@@ -17,7 +17,7 @@ pub struct Step<'b> {
 pub enum Event<'b> {
     /// Nothing yet, or nothing now: the answer to the present request must be complete first.
     NeedMore,
-    /// A request. When [`BodyFraming::has_body`] is false it is complete; else `Body` events and `End` follow.
+    /// A request. When [`has_body`](crate::BodyFraming::has_body) is false it is complete; else `Body` events and `End` follow.
     Request(RequestHead<'b>),
     /// The next bytes of the body, in place.
     Body(&'b [u8]),

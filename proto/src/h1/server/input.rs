@@ -22,10 +22,7 @@ impl Server {
         let HeaderSlots { in_place, gathered } = slots;
         if self.core.phase == Phase::Idle {
             let Some(&first) = data.get(at) else {
-                return Step {
-                    consumed: at,
-                    event: Event::NeedMore,
-                };
+                return Step { consumed: at, event: Event::NeedMore };
             };
             if matches!(first, b'\r' | b'\n') || self.core.leading % 2 == 1 {
                 match self.core.skip_empty_lines(&data[at..]) {
@@ -33,19 +30,13 @@ impl Server {
                     Err(refusal) => return self.core.refused(data, refusal),
                 }
                 if at == data.len() {
-                    return Step {
-                        consumed: at,
-                        event: Event::NeedMore,
-                    };
+                    return Step { consumed: at, event: Event::NeedMore };
                 }
             }
-            if let Some(Ok(head)) = head::parse(limits, in_place, &data[at..])
-                && let Ok(()) = self.core.begin_request(now, limits, &head)
+            if let Some(Ok(mut head)) = head::parse(limits, in_place, &data[at..])
+                && let Ok(()) = self.core.begin_request(now, limits, &mut head)
             {
-                return Step {
-                    consumed: at + head.raw_len,
-                    event: Event::Request(self.core.with_persistence(limits, head)),
-                };
+                return Step { consumed: at + head.raw_len, event: Event::Request(head) };
             }
             self.core.phase = Phase::Head;
             self.core.deadlines.begin(now);
@@ -75,37 +66,24 @@ impl Server {
         let consumed = at + used;
         match progress {
             Progress::More => {
-                return Step {
-                    consumed,
-                    event: Event::NeedMore,
-                };
+                return Step { consumed, event: Event::NeedMore };
             }
             Progress::Refused(refusal) => return self.core.refused(data, refusal),
             Progress::Complete => {}
         }
         let parsed = head::parse(limits, slots, gather.bytes());
         // Every line was checked, so the head parses; if it did not, its request line would be to blame.
-        let checked = parsed
-            .unwrap_or(Err(Refusal::BadRequestLine))
-            .and_then(|head| {
-                self.core.begin_request(now, limits, &head)?;
-                Ok(head)
-            });
+        let checked = parsed.unwrap_or(Err(Refusal::BadRequestLine)).and_then(|mut head| {
+            self.core.begin_request(now, limits, &mut head)?;
+            Ok(head)
+        });
         match checked {
-            Ok(head) => Step {
-                consumed,
-                event: Event::Request(self.core.with_persistence(limits, head)),
-            },
+            Ok(head) => Step { consumed, event: Event::Request(head) },
             Err(refusal) => self.core.refused(data, refusal),
         }
     }
 
-    pub(super) fn read_body<'b>(
-        &'b mut self,
-        now: Instant,
-        limits: &Limits,
-        data: &'b [u8],
-    ) -> Step<'b> {
+    pub(super) fn read_body<'b>(&'b mut self, now: Instant, limits: &Limits, data: &'b [u8]) -> Step<'b> {
         let core = &mut self.core;
         if !core.body.in_trailers() {
             self.gather = None; // the head's, if it was gathered
@@ -114,21 +92,14 @@ impl Server {
             core.expects_continue = false;
             core.deadlines.progress(now);
         }
-        let (consumed, piece) = core
-            .body
-            .read(&core.body_limits(limits), &mut self.gather, data);
+        let (consumed, piece) = core.body.read(&core.body_limits(limits), &mut self.gather, data);
         let event = match piece {
             Piece::More => Event::NeedMore,
             Piece::Data(length) => Event::Body(&data[consumed - length..consumed]),
             Piece::End => {
                 core.phase = Phase::Answering;
-                let section = self
-                    .gather
-                    .as_ref()
-                    .map_or(&[][..], |gather| gather.bytes());
-                Event::End {
-                    trailers: Trailers::new(section),
-                }
+                let section = self.gather.as_ref().map_or(&[][..], |gather| gather.bytes());
+                Event::End { trailers: Trailers::new(section) }
             }
             Piece::Refused(refusal) => return core.refused(data, refusal),
         };
@@ -151,10 +122,7 @@ impl Server {
         if !data.is_empty() {
             core.deadlines.progress(now);
         }
-        let body_limits = BodyLimits {
-            body_bytes: limits.drain_bytes,
-            ..core.body_limits(limits)
-        };
+        let body_limits = BodyLimits { body_bytes: limits.drain_bytes, ..core.body_limits(limits) };
         let mut at = 0;
         loop {
             let (used, piece) = core.body.read(&body_limits, &mut self.gather, &data[at..]);
@@ -162,23 +130,13 @@ impl Server {
             match piece {
                 Piece::Data(_) => {}
                 Piece::More => {
-                    return Step {
-                        consumed: at,
-                        event: Event::NeedMore,
-                    };
+                    return Step { consumed: at, event: Event::NeedMore };
                 }
                 Piece::End => break,
                 Piece::Refused(refusal) => {
                     core.close();
-                    let refusal = if refusal == Refusal::BodyBytes {
-                        Refusal::DrainBytes
-                    } else {
-                        refusal
-                    };
-                    return Step {
-                        consumed: data.len(),
-                        event: Event::Close(refusal),
-                    };
+                    let refusal = if refusal == Refusal::BodyBytes { Refusal::DrainBytes } else { refusal };
+                    return Step { consumed: data.len(), event: Event::Close(refusal) };
                 }
             }
         }

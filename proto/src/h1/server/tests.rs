@@ -11,13 +11,7 @@ use crate::{BodyFraming, Method, RequestHead};
 /// What a test sees of an event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Seen {
-    Request {
-        line: String,
-        host: Option<String>,
-        framing: BodyFraming,
-        keep_alive: bool,
-        headers: usize,
-    },
+    Request { line: String, host: Option<String>, framing: BodyFraming, keep_alive: bool, headers: usize },
     Body(Vec<u8>),
     End(Vec<(String, Vec<u8>)>),
     Refuse(Refusal),
@@ -46,13 +40,7 @@ fn drive_with(limits: &Limits, answers: Answers, pieces: &[&[u8]]) -> Vec<Seen> 
     seen
 }
 
-fn feed(
-    server: &mut Server,
-    limits: &Limits,
-    answers: Answers,
-    piece: &[u8],
-    seen: &mut Vec<Seen>,
-) {
+fn feed(server: &mut Server, limits: &Limits, answers: Answers, piece: &[u8], seen: &mut Vec<Seen>) {
     let mut at = 0;
     loop {
         let mut slots = HeaderSlots::new();
@@ -60,11 +48,7 @@ fn feed(
         at += step.consumed;
         let answered = match step.event {
             Event::NeedMore => {
-                assert_eq!(
-                    at,
-                    piece.len(),
-                    "bytes are left although the application waits for none"
-                );
+                assert_eq!(at, piece.len(), "bytes are left although the application waits for none");
                 return;
             }
             Event::Request(head) => {
@@ -80,12 +64,7 @@ fn feed(
                 false
             }
             Event::End { trailers } => {
-                seen.push(Seen::End(
-                    trailers
-                        .iter()
-                        .map(|(name, value)| (name.into(), value.to_vec()))
-                        .collect(),
-                ));
+                seen.push(Seen::End(trailers.iter().map(|(name, value)| (name.into(), value.to_vec())).collect()));
                 true
             }
             Event::Refuse(refusal) => {
@@ -111,15 +90,9 @@ fn feed(
 }
 
 fn see_request(head: &RequestHead<'_>) -> Seen {
-    assert_eq!(
-        Method::from_bytes(head.method_token.as_bytes()),
-        head.method
-    );
+    assert_eq!(Method::from_bytes(head.method_token.as_bytes()), head.method);
     Seen::Request {
-        line: format!(
-            "{} {} {:?}",
-            head.method_token, head.target.raw, head.version
-        ),
+        line: format!("{} {} {:?}", head.method_token, head.target.raw, head.version),
         host: head.host.map(str::to_owned),
         framing: head.framing,
         keep_alive: head.keep_alive,
@@ -139,12 +112,7 @@ fn refusal_of(limits: &Limits, bytes: &[u8]) -> Option<Refusal> {
         assert_eq!(cut, whole, "cut at {at}: {}", bytes.escape_ascii());
     }
     let single: Vec<&[u8]> = bytes.chunks(1).collect();
-    assert_eq!(
-        drive_with(limits, Answers::AtEnd, &single),
-        whole,
-        "byte by byte: {}",
-        bytes.escape_ascii()
-    );
+    assert_eq!(drive_with(limits, Answers::AtEnd, &single), whole, "byte by byte: {}", bytes.escape_ascii());
     whole.iter().find_map(|seen| match seen {
         Seen::Refuse(refusal) => Some(*refusal),
         _ => None,

@@ -48,7 +48,13 @@ fn answers_on(wire: Wire) {
         lab.client().enter(|| CASES.iter().for_each(|case| split_everywhere(to, case)));
     }
     for loss in ["drop_checksum", "drop_malformed"] {
-        let lost: u64 = server.ask(&mgmt_api::DropsRequest {}).reasons.iter().filter(|row| row.name.starts_with(loss)).map(|row| row.total).sum();
+        let lost: u64 = server
+            .ask(&mgmt_api::DropsRequest {})
+            .reasons
+            .iter()
+            .filter(|row| row.name.starts_with(loss))
+            .map(|row| row.total)
+            .sum();
         assert_eq!(lost, 0, "{loss}");
     }
 }

@@ -15,19 +15,14 @@ struct Script {
 
 impl Script {
     fn new() -> Script {
-        Script {
-            server: Server::new(at(0)),
-            limits: Limits::default(),
-        }
+        Script { server: Server::new(at(0)), limits: Limits::default() }
     }
 
     fn send(&mut self, seconds: u64, bytes: &[u8]) {
         let mut done = 0;
         loop {
             let mut slots = HeaderSlots::new();
-            let step =
-                self.server
-                    .handle_bytes(at(seconds), &self.limits, &mut slots, &bytes[done..]);
+            let step = self.server.handle_bytes(at(seconds), &self.limits, &mut slots, &bytes[done..]);
             done += step.consumed;
             if matches!(step.event, Event::NeedMore) {
                 return;
@@ -40,15 +35,9 @@ impl Script {
         assert_eq!(self.server.poll_timeout(&self.limits), Some(at(seconds)));
         let before = Instant::from_nanos(at(seconds).as_nanos() - 1);
         assert_eq!(self.server.handle_timeout(before, &self.limits), None);
-        assert_eq!(
-            self.server.handle_timeout(at(seconds), &self.limits),
-            Some(expected)
-        );
+        assert_eq!(self.server.handle_timeout(at(seconds), &self.limits), Some(expected));
         assert!(self.server.is_closed());
-        assert_eq!(
-            self.server.handle_timeout(at(seconds + 1000), &self.limits),
-            None
-        );
+        assert_eq!(self.server.handle_timeout(at(seconds + 1000), &self.limits), None);
     }
 }
 
@@ -78,10 +67,7 @@ fn no_deadline_of_the_peers_while_the_answer_is_due() {
     let mut script = Script::new();
     script.send(1, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(script.server.poll_timeout(&script.limits), None);
-    assert_eq!(
-        script.server.response_sent(at(50), &script.limits, false),
-        After::KeepAlive
-    );
+    assert_eq!(script.server.response_sent(at(50), &script.limits, false), After::KeepAlive);
     script.expires(125, Timeout::CloseIdle);
 }
 
@@ -132,10 +118,7 @@ fn backpressure_is_not_the_peers_fault() {
 fn a_drained_body_closes_without_an_answer() {
     let mut script = Script::new();
     script.send(0, POST);
-    assert_eq!(
-        script.server.response_sent(at(5), &script.limits, false),
-        After::DrainBody
-    );
+    assert_eq!(script.server.response_sent(at(5), &script.limits, false), After::DrainBody);
     script.expires(35, Timeout::CloseSlowBody);
 }
 
@@ -144,10 +127,7 @@ fn a_peer_that_reads_nothing() {
     let mut script = Script::new();
     script.send(0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     script.server.write_progress(at(1));
-    assert_eq!(
-        script.server.response_sent(at(2), &script.limits, false),
-        After::KeepAlive
-    );
+    assert_eq!(script.server.response_sent(at(2), &script.limits, false), After::KeepAlive);
     script.server.write_progress(at(200)); // far beyond the idle timeout, but it reads
     script.expires(230, Timeout::CloseSlowWrite);
 }
@@ -157,10 +137,7 @@ fn idle_counts_from_the_delivery() {
     let mut script = Script::new();
     script.send(0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     script.server.write_progress(at(1));
-    assert_eq!(
-        script.server.response_sent(at(2), &script.limits, false),
-        After::KeepAlive
-    );
+    assert_eq!(script.server.response_sent(at(2), &script.limits, false), After::KeepAlive);
     script.server.write_idle(at(20));
     script.server.write_idle(at(30));
     script.expires(95, Timeout::CloseIdle);
@@ -171,15 +148,7 @@ fn endless_limits_do_not_overflow() {
     let mut script = Script::new();
     script.limits.idle_timeout = Duration::MAX;
     script.limits.head_timeout = Duration::MAX;
-    assert_eq!(
-        script.server.poll_timeout(&script.limits),
-        Some(Instant::FAR_FUTURE)
-    );
+    assert_eq!(script.server.poll_timeout(&script.limits), Some(Instant::FAR_FUTURE));
     script.send(5, b"G");
-    assert_eq!(
-        script
-            .server
-            .handle_timeout(at(1_000_000_000), &script.limits),
-        None
-    );
+    assert_eq!(script.server.handle_timeout(at(1_000_000_000), &script.limits), None);
 }

@@ -13,25 +13,11 @@ fn a_pipeline_cut_at_every_byte() {
     let limits = Limits::default();
     for answers in [Answers::AtEnd, Answers::AtHead] {
         let whole = drive_with(&limits, answers, &[PIPELINE]);
-        assert_eq!(
-            whole
-                .iter()
-                .filter(|seen| matches!(seen, Seen::Request { .. }))
-                .count(),
-            5
-        );
+        assert_eq!(whole.iter().filter(|seen| matches!(seen, Seen::Request { .. })).count(), 5);
         for first in 0..=PIPELINE.len() {
             for second in (first..=PIPELINE.len()).step_by(7) {
-                let pieces = [
-                    &PIPELINE[..first],
-                    &PIPELINE[first..second],
-                    &PIPELINE[second..],
-                ];
-                assert_eq!(
-                    drive_with(&limits, answers, &pieces),
-                    whole,
-                    "{first} {second}"
-                );
+                let pieces = [&PIPELINE[..first], &PIPELINE[first..second], &PIPELINE[second..]];
+                assert_eq!(drive_with(&limits, answers, &pieces), whole, "{first} {second}");
             }
         }
         let single: Vec<&[u8]> = PIPELINE.chunks(1).collect();

@@ -5,12 +5,7 @@ use Refusal::*;
 
 fn check(table: &[(&str, Option<Refusal>)]) {
     for (bytes, expected) in table {
-        assert_eq!(
-            refusal_of(&Limits::default(), bytes.as_bytes()),
-            *expected,
-            "{}",
-            bytes.escape_debug()
-        );
+        assert_eq!(refusal_of(&Limits::default(), bytes.as_bytes()), *expected, "{}", bytes.escape_debug());
     }
 }
 
@@ -18,12 +13,7 @@ fn check(table: &[(&str, Option<Refusal>)]) {
 fn check_fields(method: &str, version: &str, table: &[(&str, Option<Refusal>)]) {
     for (fields, expected) in table {
         let bytes = format!("{method} / HTTP/{version}\r\nHost: a\r\n{fields}\r\n");
-        assert_eq!(
-            refusal_of(&Limits::default(), bytes.as_bytes()),
-            *expected,
-            "{}",
-            bytes.escape_debug()
-        );
+        assert_eq!(refusal_of(&Limits::default(), bytes.as_bytes()), *expected, "{}", bytes.escape_debug());
     }
 }
 
@@ -50,15 +40,9 @@ fn request_lines() {
         ("GET /\r\n", Some(Http09)),
         ("GET a\r\n", Some(BadRequestLine)),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Some(Http2Preface)),
-        (
-            "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
-            Some(VersionNotSupported),
-        ),
+        ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", Some(VersionNotSupported)),
         ("GET / HTTP/2\r\nHost: a\r\n\r\n", Some(VersionNotSupported)),
-        (
-            "GET / HTTP/0.9\r\nHost: a\r\n\r\n",
-            Some(VersionNotSupported),
-        ),
+        ("GET / HTTP/0.9\r\nHost: a\r\n\r\n", Some(VersionNotSupported)),
         ("GET / http/1.1\r\nHost: a\r\n\r\n", Some(BadVersion)),
         ("GET / HTTP/1.10\r\nHost: a\r\n\r\n", Some(BadVersion)),
         ("GET / HTTP/1\r\nHost: a\r\n\r\n", Some(BadVersion)),
@@ -106,11 +90,7 @@ fn targets() {
     ];
     for (method, target, expected) in table {
         let bytes = format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-        assert_eq!(
-            refusal_of(&Limits::default(), bytes.as_bytes()),
-            expected,
-            "{method} {target}"
-        );
+        assert_eq!(refusal_of(&Limits::default(), bytes.as_bytes()), expected, "{method} {target}");
     }
 }
 
@@ -132,10 +112,7 @@ fn line_ends() {
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\r\n", Some(BareCr)),
         ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", None),
         ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", None),
-        (
-            "\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-            Some(LeadingEmptyLines),
-        ),
+        ("\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Some(LeadingEmptyLines)),
         ("\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Some(BareLf)),
         ("\r\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Some(BareLf)),
         ("\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", Some(BareCr)),
@@ -170,10 +147,7 @@ fn field_lines() {
             ("X: a\0b\r\n", Some(HeaderValueInvalid)),
             ("X: a\u{1b}b\r\n", Some(HeaderValueInvalid)),
             ("X: a\u{7f}b\r\n", Some(HeaderValueInvalid)),
-            (
-                "X: abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\u{7f}\r\n",
-                Some(HeaderValueInvalid),
-            ),
+            ("X: abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\u{7f}\r\n", Some(HeaderValueInvalid)),
             ("X: \u{1}\r\n", Some(HeaderValueInvalid)),
             ("X: \u{e9}\r\n", None),
         ],
@@ -190,32 +164,17 @@ fn hosts() {
         ("GET / HTTP/1.1\r\nHost:\r\n\r\n", None),
         ("GET / HTTP/1.1\r\nhOST: a:80\r\n\r\n", None),
         ("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", None),
-        (
-            "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
-            Some(HostRepeated),
-        ),
-        (
-            "GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
-            Some(HostRepeated),
-        ),
-        (
-            "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
-            Some(HostRepeated),
-        ),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", Some(HostRepeated)),
+        ("GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", Some(HostRepeated)),
+        ("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", Some(HostRepeated)),
         ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", Some(HostInvalid)),
         ("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", Some(HostInvalid)),
         ("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", Some(HostInvalid)),
         ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", Some(HostInvalid)),
-        (
-            "GET / HTTP/1.1\r\nHost: http://a\r\n\r\n",
-            Some(HostInvalid),
-        ),
+        ("GET / HTTP/1.1\r\nHost: http://a\r\n\r\n", Some(HostInvalid)),
         ("GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", Some(HostInvalid)),
         ("GET / HTTP/1.1\r\nHost: \u{e9}\r\n\r\n", Some(HostInvalid)),
-        (
-            "GET http://a/ HTTP/1.1\r\nHost: a b\r\n\r\n",
-            Some(HostInvalid),
-        ),
+        ("GET http://a/ HTTP/1.1\r\nHost: a b\r\n\r\n", Some(HostInvalid)),
         ("GET / HTTP/1.0\r\nHost: a b\r\n\r\n", Some(HostInvalid)),
     ]);
 }
@@ -234,77 +193,33 @@ fn framing() {
             ("Content-Length: 1 2\r\n", Some(ContentLengthInvalid)),
             ("Content-Length: 0x1\r\n", Some(ContentLengthInvalid)),
             ("Content-Length: 1.0\r\n", Some(ContentLengthInvalid)),
-            (
-                "Content-Length: 18446744073709551616\r\n",
-                Some(ContentLengthInvalid),
-            ),
+            ("Content-Length: 18446744073709551616\r\n", Some(ContentLengthInvalid)),
             ("Content-Length: 18446744073709551615\r\n", Some(BodyBytes)),
             ("Content-Length: 1048577\r\n", Some(BodyBytes)),
-            (
-                "Content-Length: 3\r\nContent-Length: 3\r\n",
-                Some(ContentLengthRepeated),
-            ),
-            (
-                "Content-Length: 3\r\nContent-Length: 4\r\n",
-                Some(ContentLengthRepeated),
-            ),
+            ("Content-Length: 3\r\nContent-Length: 3\r\n", Some(ContentLengthRepeated)),
+            ("Content-Length: 3\r\nContent-Length: 4\r\n", Some(ContentLengthRepeated)),
             ("Content-Length: 3, 3\r\n", Some(ContentLengthRepeated)),
             ("Content-Length: 3, 4\r\n", Some(ContentLengthRepeated)),
             ("Content-Length: 3, a\r\n", Some(ContentLengthInvalid)),
-            (
-                "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
-                Some(LengthAndEncoding),
-            ),
-            (
-                "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
-                Some(LengthAndEncoding),
-            ),
-            (
-                "Transfer-Encoding: gzip, chunked\r\n",
-                Some(EncodingUnknown),
-            ),
-            (
-                "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
-                Some(EncodingUnknown),
-            ),
+            ("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", Some(LengthAndEncoding)),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", Some(LengthAndEncoding)),
+            ("Transfer-Encoding: gzip, chunked\r\n", Some(EncodingUnknown)),
+            ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", Some(EncodingUnknown)),
             ("Transfer-Encoding: gzip\r\n", Some(EncodingNotChunked)),
             ("Transfer-Encoding: identity\r\n", Some(EncodingNotChunked)),
             ("Transfer-Encoding:\r\n", Some(EncodingNotChunked)),
-            (
-                "Transfer-Encoding: chunked, gzip\r\n",
-                Some(EncodingNotChunked),
-            ),
-            (
-                "Transfer-Encoding: chunked, chunked\r\n",
-                Some(EncodingNotChunked),
-            ),
-            (
-                "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
-                Some(EncodingNotChunked),
-            ),
+            ("Transfer-Encoding: chunked, gzip\r\n", Some(EncodingNotChunked)),
+            ("Transfer-Encoding: chunked, chunked\r\n", Some(EncodingNotChunked)),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", Some(EncodingNotChunked)),
             ("Transfer-Encoding: xchunked\r\n", Some(EncodingNotChunked)),
-            (
-                "Transfer-Encoding: chunked;a=b\r\n",
-                Some(EncodingNotChunked),
-            ),
-            (
-                "Transfer-Encoding: \"chunked\"\r\n",
-                Some(EncodingNotChunked),
-            ),
+            ("Transfer-Encoding: chunked;a=b\r\n", Some(EncodingNotChunked)),
+            ("Transfer-Encoding: \"chunked\"\r\n", Some(EncodingNotChunked)),
             ("Transfer-Encoding: chun ked\r\n", Some(EncodingNotChunked)),
             ("Transfer-Encoding: CHUNKED\r\n", None),
         ],
     );
-    check_fields(
-        "POST",
-        "1.0",
-        &[("Transfer-Encoding: chunked\r\n", Some(EncodingInHttp10))],
-    );
-    check_fields(
-        "TRACE",
-        "1.1",
-        &[("", None), ("Content-Length: 1\r\n", Some(TraceBody))],
-    );
+    check_fields("POST", "1.0", &[("Transfer-Encoding: chunked\r\n", Some(EncodingInHttp10))]);
+    check_fields("TRACE", "1.1", &[("", None), ("Content-Length: 1\r\n", Some(TraceBody))]);
 }
 
 #[test]
@@ -332,10 +247,7 @@ fn chunks() {
         ("0000000000000003\r\nabc\r\n0\r\n\r\n", None),
         ("3;ext\r\nabc\r\n0;a=\"b c\"\r\n\r\n", None),
         ("3 ;ext\r\nabc\r\n0\t;x\r\n\r\n", None),
-        (
-            "00000000000000003\r\nabc\r\n0\r\n\r\n",
-            Some(ChunkSizeTooLong),
-        ),
+        ("00000000000000003\r\nabc\r\n0\r\n\r\n", Some(ChunkSizeTooLong)),
         ("ffffffffffffffff\r\n", Some(BodyBytes)),
         ("100001\r\n", Some(BodyBytes)),
         ("-1\r\n", Some(ChunkSizeInvalid)),
@@ -362,10 +274,7 @@ fn chunks() {
         ("0\r\nX-Sum: 1\r\nY: 2\r\n\r\n", None),
         ("0\r\nContent-Length: 1\r\n\r\n", Some(TrailerForbidden)),
         ("0\r\nhost: b\r\n\r\n", Some(TrailerForbidden)),
-        (
-            "0\r\nX: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-            Some(TrailerForbidden),
-        ),
+        ("0\r\nX: 1\r\nTransfer-Encoding: chunked\r\n\r\n", Some(TrailerForbidden)),
         ("0\r\nAuthorization: x\r\n\r\n", Some(TrailerForbidden)),
         ("0\r\nX : 1\r\n\r\n", Some(HeaderNameSpace)),
         ("0\r\nX: 1\r\n y\r\n\r\n", Some(ObsFold)),
@@ -375,14 +284,8 @@ fn chunks() {
         ("0\r\nX\r\n\r\n", Some(HeaderNoColon)),
     ];
     for (body, expected) in table {
-        let bytes =
-            format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
-        assert_eq!(
-            refusal_of(&Limits::default(), bytes.as_bytes()),
-            expected,
-            "{}",
-            body.escape_debug()
-        );
+        let bytes = format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+        assert_eq!(refusal_of(&Limits::default(), bytes.as_bytes()), expected, "{}", body.escape_debug());
     }
 }
 
@@ -397,97 +300,39 @@ fn limits_are_exact() {
         trailer_bytes: 12,
         ..Limits::default()
     };
-    let chunked =
-        |body: &str| format!("POST / HTTP/1.1\r\nTransfer-Encoding:chunked\r\nHost:\r\n\r\n{body}");
-    let roomy = Limits {
-        header_bytes: 1000,
-        ..limits.clone()
-    };
+    let chunked = |body: &str| format!("POST / HTTP/1.1\r\nTransfer-Encoding:chunked\r\nHost:\r\n\r\n{body}");
+    let roomy = Limits { header_bytes: 1000, ..limits.clone() };
     let table: Vec<(&Limits, String, Option<Refusal>)> = vec![
         (&limits, "GET /aaaaaa HTTP/1.0\r\n\r\n".into(), None), // 20 bytes
-        (
-            &limits,
-            "GET /aaaaaaa HTTP/1.0\r\n\r\n".into(),
-            Some(RequestLineTooLong),
-        ),
+        (&limits, "GET /aaaaaaa HTTP/1.0\r\n\r\n".into(), Some(RequestLineTooLong)),
         (&limits, "G".repeat(22), Some(RequestLineTooLong)),
         (&limits, "G".repeat(21), None),
-        (
-            &limits,
-            format!("GET / HTTP/1.0\r\nX:{}\r\n\r\n", "y".repeat(24)),
-            None,
-        ), // 2 + 24 + 2 + 2
-        (
-            &limits,
-            format!("GET / HTTP/1.0\r\nX:{}\r\n\r\n", "y".repeat(25)),
-            Some(HeaderBytes),
-        ),
-        (
-            &limits,
-            format!("GET / HTTP/1.0\r\nX:{}", "y".repeat(40)),
-            Some(HeaderBytes),
-        ),
+        (&limits, format!("GET / HTTP/1.0\r\nX:{}\r\n\r\n", "y".repeat(24)), None), // 2 + 24 + 2 + 2
+        (&limits, format!("GET / HTTP/1.0\r\nX:{}\r\n\r\n", "y".repeat(25)), Some(HeaderBytes)),
+        (&limits, format!("GET / HTTP/1.0\r\nX:{}", "y".repeat(40)), Some(HeaderBytes)),
         (&limits, "GET / HTTP/1.0\r\nA:\r\nB:\r\n\r\n".into(), None),
-        (
-            &limits,
-            "GET / HTTP/1.0\r\nA:\r\nB:\r\nC:\r\n\r\n".into(),
-            Some(HeaderCount),
-        ),
-        (
-            &limits,
-            "POST / HTTP/1.0\r\nContent-Length:8\r\n\r\n12345678".into(),
-            None,
-        ),
-        (
-            &limits,
-            "POST / HTTP/1.0\r\nContent-Length:9\r\n\r\n".into(),
-            Some(BodyBytes),
-        ),
+        (&limits, "GET / HTTP/1.0\r\nA:\r\nB:\r\nC:\r\n\r\n".into(), Some(HeaderCount)),
+        (&limits, "POST / HTTP/1.0\r\nContent-Length:8\r\n\r\n12345678".into(), None),
+        (&limits, "POST / HTTP/1.0\r\nContent-Length:9\r\n\r\n".into(), Some(BodyBytes)),
         (&roomy, chunked("4\r\n1234\r\n4\r\n1234\r\n0\r\n\r\n"), None),
-        (
-            &roomy,
-            chunked("4\r\n1234\r\n5\r\n12345\r\n0\r\n\r\n"),
-            Some(BodyBytes),
-        ),
+        (&roomy, chunked("4\r\n1234\r\n5\r\n12345\r\n0\r\n\r\n"), Some(BodyBytes)),
         (&roomy, chunked("1;12\r\nx\r\n0;12\r\n\r\n"), None),
-        (
-            &roomy,
-            chunked("1;12\r\nx\r\n0;123\r\n\r\n"),
-            Some(ChunkExtensionBytes),
-        ),
+        (&roomy, chunked("1;12\r\nx\r\n0;123\r\n\r\n"), Some(ChunkExtensionBytes)),
         (&roomy, chunked("0\r\nA: 12345\r\n\r\n"), None), // 10 + 2
-        (
-            &roomy,
-            chunked("0\r\nA: 123456\r\n\r\n"),
-            Some(TrailerBytes),
-        ),
+        (&roomy, chunked("0\r\nA: 123456\r\n\r\n"), Some(TrailerBytes)),
         (&roomy, chunked("0\r\nA:\r\nB:\r\n\r\n"), None),
     ];
     for (limits, bytes, expected) in table {
-        assert_eq!(
-            refusal_of(limits, bytes.as_bytes()),
-            expected,
-            "{}",
-            bytes.escape_debug()
-        );
+        assert_eq!(refusal_of(limits, bytes.as_bytes()), expected, "{}", bytes.escape_debug());
     }
 }
 
 #[test]
 fn the_most_header_fields() {
-    let limits = Limits {
-        header_count: 1000,
-        ..Limits::default()
-    };
+    let limits = Limits { header_count: 1000, ..Limits::default() };
     let head = |count| format!("GET / HTTP/1.0\r\n{}\r\n", "A:\r\n".repeat(count));
-    assert_eq!(
-        refusal_of(&limits, head(Limits::MAX_HEADER_COUNT).as_bytes()),
-        None
-    );
-    assert_eq!(
-        refusal_of(&limits, head(Limits::MAX_HEADER_COUNT + 1).as_bytes()),
-        Some(HeaderCount)
-    );
+    assert_eq!(refusal_of(&limits, head(Limits::MAX_HEADER_COUNT).as_bytes()), None);
+    assert_eq!(refusal_of(&limits, head(Limits::MAX_HEADER_COUNT + 1).as_bytes()), Some(HeaderCount));
 }
 
 #[test]
