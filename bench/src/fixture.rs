@@ -49,7 +49,6 @@ pub fn worker<P: Port>(port: P, address: Ipv4Addr, clock: &Clock) -> Result<(Wor
         inbox,
         handle: handle.clone(),
         peers: Vec::new(),
-        workers: 1,
         polling: Polling::Always,
         addresses: vec![IpAddr::V4(address)],
         backlog: 65_536,

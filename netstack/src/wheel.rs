@@ -43,8 +43,8 @@ pub struct TimerWheel {
     heads: [[u32; SLOTS]; LEVELS],
     nodes: ChunkVec<Node>,
     len: usize,
-    /// Nothing is due before this tick; recomputed when a poll comes to it.
-    next_hint: u64,
+    /// Nothing is due before; recomputed when a poll comes to it.
+    quiet_until: Instant,
 }
 
 impl TimerWheel {
@@ -58,7 +58,7 @@ impl TimerWheel {
             heads: [[NIL; SLOTS]; LEVELS],
             nodes: ChunkVec::default(),
             len: 0,
-            next_hint: u64::MAX,
+            quiet_until: Instant::FAR_FUTURE,
         }
     }
 
@@ -100,18 +100,22 @@ impl TimerWheel {
     /// The next key whose time has come, which is then no longer set; `None` when nothing (more) is due at `now`.
     #[inline]
     pub fn poll_expired(&mut self, now: Instant) -> Option<u32> {
-        let target = now.saturating_since(self.start).as_nanos() as u64 / self.tick_nanos;
-        if target < self.next_hint {
+        if now < self.quiet_until {
             return None;
         }
-        self.advance(target)
+        self.advance(now.saturating_since(self.start).as_nanos() as u64 / self.tick_nanos)
     }
 
     /// No later than the moment of the earliest timer (it may be early; then polling finds nothing and the next
     /// answer is later).
     pub fn next_deadline(&self) -> Option<Instant> {
         let tick = self.next_slot()?.2;
-        Some(self.start.plus_nanos(tick.max(self.current).saturating_mul(self.tick_nanos)))
+        Some(self.moment(tick.max(self.current)))
+    }
+
+    /// When `tick` begins.
+    fn moment(&self, tick: u64) -> Instant {
+        self.start.plus_nanos(tick.saturating_mul(self.tick_nanos))
     }
 
     /// Handles slots up to tick `target`, returning at the first timer due.
@@ -120,7 +124,7 @@ impl TimerWheel {
         while let Some((level, slot, tick)) = self.next_slot() {
             if tick > target {
                 self.current = self.current.max(target);
-                self.next_hint = tick;
+                self.quiet_until = self.moment(tick);
                 return None;
             }
             self.current = self.current.max(tick);
@@ -138,7 +142,7 @@ impl TimerWheel {
             }
         }
         self.current = self.current.max(target);
-        self.next_hint = u64::MAX;
+        self.quiet_until = Instant::FAR_FUTURE;
         None
     }
 
@@ -175,7 +179,7 @@ impl TimerWheel {
         self.heads[level][slot] = key;
         self.occupied[level] |= 1 << slot;
         let begin = place >> (BITS * level as u32) << (BITS * level as u32);
-        self.next_hint = self.next_hint.min(begin);
+        self.quiet_until = self.quiet_until.min(self.moment(begin));
     }
 
     fn unlink(&mut self, key: u32) {

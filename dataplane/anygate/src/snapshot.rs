@@ -25,7 +25,7 @@ pub struct Snapshot {
     pub actions: Arc<Actions>,
     /// Limits of HTTP/1.1.
     pub limits: Limits,
-    /// Connections at most, over all workers.
+    /// Connections of one worker at most.
     pub max_connections: usize,
 }
 

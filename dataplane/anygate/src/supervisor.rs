@@ -83,14 +83,12 @@ impl Supervisor {
         let captures = CaptureControl::default();
         let Opened { workers, devices, notes } = devices::open(&config)?;
         let plans = workers.iter().map(summary).collect();
-        let count = workers.len();
         let (mut starting, mut ready) = (Vec::new(), Vec::new());
         for (number, plan) in workers.into_iter().enumerate() {
             let common = Common {
                 clock,
                 current: current.clone(),
                 polling: devices::polling(&config),
-                workers: count,
                 backlog: config.server.tcp.backlog as usize,
                 listen: config.server.listen.clone(),
                 captures: captures.clone(),
@@ -311,7 +309,6 @@ struct Common {
     clock: Clock,
     current: Current,
     polling: Polling,
-    workers: usize,
     backlog: usize,
     listen: Vec<ListenAddress>,
     captures: CaptureControl,
@@ -416,7 +413,6 @@ fn work<P: Port>(port: P, plan: &netstack::StackConfig, core: Option<usize>, com
         handle,
         peers,
         polling: common.polling,
-        workers: common.workers,
         addresses,
         backlog: common.backlog,
     };

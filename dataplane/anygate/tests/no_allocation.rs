@@ -69,7 +69,6 @@ fn server(port: RingPort, clock: &Clock) -> Worker<RingPort> {
         inbox,
         handle,
         peers: Vec::new(),
-        workers: 1,
         polling: Polling::Always,
         addresses: vec![SERVER],
         backlog: 128,

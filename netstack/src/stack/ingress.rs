@@ -27,36 +27,38 @@ impl Stack {
         }
     }
 
+    /// The frame's bounds are changed once, when everything up to the transport was checked: a handle that was just
+    /// written in parts is slow to be moved (its stores cannot be forwarded to the wider loads of the move).
     #[inline]
-    fn handle_ethernet(&mut self, now: Instant, mut frame: Frame) -> Result<(), IpCounter> {
+    fn handle_ethernet(&mut self, now: Instant, frame: Frame) -> Result<(), IpCounter> {
         let link = ethernet::parse(frame.data(), self.egress.mac, self.egress.vlan)?;
-        frame.trim_front(link.len);
         match link.ethertype {
             ethertype::IPV4 => self.handle_ipv4(now, &link, frame),
             ethertype::IPV6 => self.handle_ipv6(now, &link, frame),
-            ethertype::ARP => arp::handle(&mut self.egress, now, frame.data()),
+            ethertype::ARP => arp::handle(&mut self.egress, now, behind(&frame, link.len)),
             _ => Err(IpCounter::DropEthertype),
         }
     }
 
     #[inline]
     fn handle_ipv4(&mut self, now: Instant, link: &EthernetHeader, mut frame: Frame) -> Result<(), IpCounter> {
-        let header = ipv4::parse(frame.data())?;
+        let header = ipv4::parse(behind(&frame, link.len))?;
         ipv4::check_addresses(&header, &self.egress.addresses, link.group)?;
         self.egress.counters.bump(IpCounter::RxIpv4);
         // What lies behind the packet is padding of the link (RFC 1122 §3.2.1.1).
-        frame.truncate(header.total_len);
+        frame.truncate(link.len + header.total_len);
         let meta = IpMeta {
             src: IpAddr::V4(header.src),
             dst: IpAddr::V4(header.dst),
             ecn: header.ecn,
             ingress_mac: link.source,
         };
+        if header.protocol == protocol::TCP && header.fragment.is_none() {
+            self.deliver_segment(now, &meta, frame, link.len + header.header_len);
+            return Ok(());
+        }
+        frame.trim_front(link.len);
         match header.fragment {
-            None if header.protocol == protocol::TCP => {
-                self.deliver_segment(now, &meta, frame, header.header_len);
-                Ok(())
-            }
             None => self.deliver_v4(now, &meta, header.protocol, frame, header.header_len),
             Some(place) => self.handle_fragment_v4(now, &meta, &header, place, frame),
         }
@@ -121,10 +123,10 @@ impl Stack {
 
     #[inline]
     fn handle_ipv6(&mut self, now: Instant, link: &EthernetHeader, mut frame: Frame) -> Result<(), IpCounter> {
-        let header = ipv6::parse(frame.data())?;
+        let header = ipv6::parse(behind(&frame, link.len))?;
         let destination = ipv6::check_addresses(&header, &self.egress.addresses, link.group)?;
         self.egress.counters.bump(IpCounter::RxIpv6);
-        frame.truncate(header.total_len);
+        frame.truncate(link.len + header.total_len);
         let meta = IpMeta {
             src: IpAddr::V6(header.src),
             dst: IpAddr::V6(header.dst),
@@ -133,8 +135,9 @@ impl Stack {
         };
         let packet = Packet6 { header, destination };
         if header.next_header == protocol::TCP {
-            return self.deliver_segment_v6(now, &meta, &packet, frame, ipv6::HEADER_LEN);
+            return self.deliver_segment_v6(now, &meta, &packet, frame, link.len + ipv6::HEADER_LEN);
         }
+        frame.trim_front(link.len);
         self.handle_extended_v6(now, &meta, &packet, frame)
     }
 
@@ -273,6 +276,12 @@ impl Stack {
         self.tcp.handle_icmp_error(&mut ctx, IcmpError { local, remote, seq, kind });
         Ok(())
     }
+}
+
+/// The bytes of a frame behind its Ethernet header.
+#[inline]
+fn behind(frame: &Frame, link_len: usize) -> &[u8] {
+    frame.data().get(link_len..).unwrap_or_default()
 }
 
 /// What the fixed header of an IPv6 packet said, for the layers above.

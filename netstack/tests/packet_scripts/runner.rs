@@ -212,7 +212,9 @@ impl Player {
         if self.sent.is_empty() {
             self.advance_until_sent(latest);
         }
-        let Some((at, frame)) = self.sent.pop_front() else { return Err(format!("nothing was sent\n    expected > {expected}")) };
+        let Some((at, frame)) = self.sent.pop_front() else {
+            return Err(format!("nothing was sent\n    expected > {expected}"));
+        };
         let (seen, payload) = self.relative(&frame).map_err(|reason| format!("the stack sent what {reason}"))?;
         if !expected.describes(&seen) {
             return Err(format!("another segment was sent\n    expected > {expected}\n    sent     > {seen}"));
@@ -302,10 +304,8 @@ impl Player {
 
     fn connect(&mut self, port: u16) -> Result<(), String> {
         (self.ends.peer.1, self.ends.stack.1) = (port, 50_000);
-        let config = ConnectConfig {
-            local_port: Some(50_000),
-            ..ConnectConfig::to(SocketAddr::new(self.ends.peer.0, port), 7)
-        };
+        let config =
+            ConnectConfig { local_port: Some(50_000), ..ConnectConfig::to(SocketAddr::new(self.ends.peer.0, port), 7) };
         let conn = self.stack.connect(self.now, config).map_err(|error| error.to_string())?;
         self.conn = Some(conn);
         Ok(())

@@ -9,7 +9,10 @@ pub enum TcpOption {
     WindowScale(u8),
     SackPermitted,
     Sack(Vec<(u32, u32)>),
-    Timestamps { val: u32, ecr: u32 },
+    Timestamps {
+        val: u32,
+        ecr: u32,
+    },
     /// Bytes as they stand, for what a sane peer would not send.
     Raw(Vec<u8>),
 }

@@ -6,8 +6,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use proto::Method;
-use proto::h1::client::{ResponseError, ResponseEvent, ResponseLimits, ResponseReader};
 use proto::h1::HeaderSlots;
+use proto::h1::client::{ResponseError, ResponseEvent, ResponseLimits, ResponseReader};
 
 #[derive(PartialEq, Debug)]
 enum Seen {

@@ -110,7 +110,8 @@ fn config(flags: u8) -> StackConfig {
 impl Run {
     fn new(pool: FramePool, flags: u8) -> Run {
         let now = Instant::from_millis(1000);
-        let mut stack = Stack::new(config(flags), pool.clone(), Seed::from_number(7), now).expect("a good configuration");
+        let mut stack =
+            Stack::new(config(flags), pool.clone(), Seed::from_number(7), now).expect("a good configuration");
         let listener = stack.listen(ListenConfig { backlog: 4, ..ListenConfig::port(wire::PORT) }).ok();
         stack.udp_bind(None, wire::PORT).expect("a free port");
         let peer = Peer::new((flags & 1 != 0).then_some(7));
@@ -211,7 +212,9 @@ impl Run {
     fn toggle_listener(&mut self) {
         match self.listener.take() {
             Some(listener) => self.stack.unlisten(listener),
-            None => self.listener = self.stack.listen(ListenConfig { backlog: 4, ..ListenConfig::port(wire::PORT) }).ok(),
+            None => {
+                self.listener = self.stack.listen(ListenConfig { backlog: 4, ..ListenConfig::port(wire::PORT) }).ok()
+            }
         }
     }
 

@@ -122,13 +122,6 @@ pub fn open(config: &Config) -> Result<Opened, SetupError> {
         }
         Workers::Count(_) | Workers::Auto => {}
     }
-    // The limits of the file are over all workers, those of a stack its own.
-    for worker in &mut opened.workers {
-        let tcp = &mut worker.stack.tcp;
-        tcp.max_connections = tcp.max_connections.div_ceil(queues);
-        tcp.max_half_open = tcp.max_half_open.div_ceil(queues);
-        tcp.max_time_wait = tcp.max_time_wait.div_ceil(queues);
-    }
     let cores = cores(config);
     for (number, worker) in opened.workers.iter_mut().enumerate() {
         worker.core = (!cores.is_empty()).then(|| cores[number % cores.len()]);

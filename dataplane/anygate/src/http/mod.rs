@@ -41,8 +41,6 @@ pub struct HttpService {
     snapshot: Reader,
     responder: Responder,
     counters: HttpCounters,
-    /// Workers that share the limit of connections.
-    workers: usize,
     /// Where the drain has come to in the slab; `None` without a drain.
     drain_from: Option<usize>,
 }
@@ -80,8 +78,8 @@ fn stack_time(at: proto::Instant) -> Instant {
 }
 
 impl HttpService {
-    /// A service without connections, one of `workers`.
-    pub fn new(current: Current, workers: usize, now: Instant, unix_seconds: u64) -> HttpService {
+    /// A service without connections.
+    pub fn new(current: Current, now: Instant, unix_seconds: u64) -> HttpService {
         let snapshot = current.reader();
         HttpService {
             conns: Slab::default(),
@@ -89,7 +87,6 @@ impl HttpService {
             responder: Responder::new(snapshot.snapshot(), unix_seconds),
             snapshot,
             counters: HttpCounters::default(),
-            workers: workers.max(1),
             drain_from: None,
         }
     }
@@ -187,7 +184,7 @@ impl HttpService {
 
     fn accept(&mut self, now: Instant, stack: &mut Stack, conn: ConnId) -> Option<u32> {
         let snapshot = self.snapshot.snapshot();
-        if self.conns.len() >= snapshot.max_connections.div_ceil(self.workers) {
+        if self.conns.len() >= snapshot.max_connections {
             self.counters.events.bump(HttpCounter::RefuseConnectionLimit);
             stack.abort(now, conn);
             return None;

@@ -57,8 +57,6 @@ pub struct Parts<P> {
     pub handle: WorkerHandle,
     /// The other workers, who are told of neighbours learned here.
     pub peers: Vec<WorkerHandle>,
-    /// Workers of the process, which share its limits.
-    pub workers: usize,
     /// How it waits.
     pub polling: Polling,
     /// The addresses of the stack, for listening on all of a family.
@@ -94,7 +92,7 @@ impl<P: Port> Worker<P> {
         Worker {
             port: parts.port,
             stack: parts.stack,
-            http: HttpService::new(parts.snapshot, parts.workers, now, unix_seconds),
+            http: HttpService::new(parts.snapshot, now, unix_seconds),
             inbox: parts.inbox,
             handle: parts.handle,
             peers: parts.peers,

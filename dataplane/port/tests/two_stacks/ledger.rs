@@ -30,7 +30,9 @@ pub fn check(network: &mut Network, scenario: &Scenario) -> Result<String, Strin
     }
     let jobs = scenario.jobs.len() as u64;
     let [client, server] = &network.hosts;
-    for (name, host, opened) in [("client", client, TcpCounter::OpenActive), ("server", server, TcpCounter::OpenPassive)] {
+    for (name, host, opened) in
+        [("client", client, TcpCounter::OpenActive), ("server", server, TcpCounter::OpenPassive)]
+    {
         nothing_left(host).map_err(|reason| format!("{name}: {reason}"))?;
         account(host, jobs, opened).map_err(|reason| format!("{name}: {reason}"))?;
     }

@@ -1,4 +1,4 @@
-//! Two stacks with a bad network between them, in virtual time, from seeds.
+//! Two hosts with a bad network between them, in virtual time, from seeds.
 //!
 //! Each seed chooses a path (delay, jitter, rate, loss, reordering, duplication, corruption), features of TCP and a load,
 //! and must end with every byte right and a clean ledger. A failure prints the seed and the command that replays it,
@@ -11,6 +11,7 @@ mod ledger;
 mod network;
 mod scenario;
 mod throughput;
+mod workers;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -68,7 +68,10 @@ impl Host {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        [self.stack.poll_timeout(), self.port.poll_timeout(), self.application.poll_timeout()].into_iter().flatten().min()
+        [self.stack.poll_timeout(), self.port.poll_timeout(), self.application.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -91,7 +94,8 @@ impl Network {
 
     /// Until every job has ended on both sides.
     pub fn run(&mut self) -> Result<(), String> {
-        while !self.hosts.iter().all(|host| host.application.is_done()) || self.hosts[1].application.streams.is_empty() {
+        while !self.hosts.iter().all(|host| host.application.is_done()) || self.hosts[1].application.streams.is_empty()
+        {
             let next = self.next_event().ok_or("nothing is to happen any more, and jobs are left")?;
             self.advance(next)?;
         }

@@ -107,7 +107,8 @@ fn job(rng: &mut Rng) -> Job {
         up: HEADER + size(rng),
         down: size(rng),
         request_response: !bulk || one_in(rng, 3),
-        slow: one_in(rng, 8).then(|| (500 + rng.below(5_000) as usize, Duration::from_millis(1 + u64::from(rng.below(100))))),
+        slow: one_in(rng, 8)
+            .then(|| (500 + rng.below(5_000) as usize, Duration::from_millis(1 + u64::from(rng.below(100))))),
     }
 }
 

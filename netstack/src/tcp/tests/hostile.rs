@@ -16,7 +16,8 @@ fn near(rng: &mut Rng, at: u32) -> u32 {
 
 fn segment(rig: &mut Rig, rng: &mut Rng, id: Option<ConnId>) {
     let info = id.and_then(|id| rig.stack.tcp().info(id));
-    let (next, una) = info.map_or((1, 1), |info| (info.rcv_nxt.wrapping_sub(PEER_ISS), info.snd_nxt.wrapping_sub(rig.iss.0)));
+    let (next, una) =
+        info.map_or((1, 1), |info| (info.rcv_nxt.wrapping_sub(PEER_ISS), info.snd_nxt.wrapping_sub(rig.iss.0)));
     let exact = rng.below(2) == 0;
     let (seq, ack) = if exact { (next, una) } else { (near(rng, next), near(rng, una)) };
     let data = vec![rng.next_u64() as u8; [0, 0, 1, 100, 1460][rng.below(5) as usize]];
@@ -45,7 +46,7 @@ fn application(rig: &mut Rig, rng: &mut Rng, id: ConnId) {
 
 fn play(seed: u64) {
     let mut rng = Rng::new(seed);
-    let active = seed % 3 == 0;
+    let active = seed.is_multiple_of(3);
     let config = TcpConfig {
         max_out_of_order_segments: 16,
         receive_buffer: 8000,
@@ -63,7 +64,7 @@ fn play(seed: u64) {
         rig.output();
         (rig, None)
     };
-    rig.syn.sack_permitted = seed % 2 == 0;
+    rig.syn.sack_permitted = seed.is_multiple_of(2);
     for _ in 0..120 {
         segment(&mut rig, &mut rng, id);
         while let Some(event) = rig.event() {

@@ -7,7 +7,7 @@ use e2e::{Lab, Mode, Server, Wire, run, wait_until};
 use mgmt_api::StatusRequest;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// `ANYGATE_E2E_CONNECTIONS=10000` holds more; the default keeps the usual run short.
 const CONNECTIONS: usize = 2_000;
@@ -49,6 +49,15 @@ fn wrk_sees_no_error_on_a_tap() {
     wrk_on(Wire::Tap);
 }
 
+fn all_gone(server: &Server) {
+    let patience = Instant::now() + Duration::from_secs(10);
+    while server.ask(&StatusRequest {}).connections > 0 {
+        let stuck = || server.run_mgmt(&["conns"]).stdout + &server.run_mgmt(&["drops", "--nonzero"]).stdout;
+        assert!(Instant::now() < patience, "still there:\n{}", stuck());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn allow_descriptors(wanted: u64) {
     let now = getrlimit(Resource::Nofile);
     let current = now.maximum.map_or(wanted, |maximum| maximum.min(wanted));
@@ -84,7 +93,7 @@ fn many_connections_are_held_and_used() {
     println!("{count} connections, {each} bytes of resident memory each");
     assert!(each < 16 * 1024, "{each} bytes a connection");
     drop(connections);
-    wait_until("all are gone", Duration::from_secs(10), || server.ask(&StatusRequest {}).connections == 0);
+    all_gone(&server);
 }
 
 #[test]

@@ -74,7 +74,7 @@ const SMUGGLED: [(&str, u16, &str); 16] = [
     ("POST /a/b/c HTTP/1.1\r\nHost: lab\r\nContent-Length: +5\r\n\r\nhello", 400, "refuse_content_length_invalid"),
     ("POST /a/b/c HTTP/1.1\r\nHost: lab\r\nContent-Length: 5, 5\r\n\r\nhello", 400, "refuse_content_length_repeated"),
     (
-        "POST /a/b/c HTTP/1.1\r\nHost: lab\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST /a/b/c HTTP/1.1\r\nHost: lab\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
         501,
         "refuse_encoding_unknown",
     ),

@@ -46,7 +46,9 @@ impl Peer {
         let flow = Flow { v6: kind & 1 == 1, ports: (PORT, self.next_port), next: 0x1000, expected: 0 };
         // MSS, SACK permitted, timestamps, window scale: as the kind's bits say.
         let mut options = Vec::new();
-        for (bit, option) in [(2, &[2, 4, 5, 0xb4][..]), (4, &[4, 2]), (8, &[8, 10, 0, 0, 0, 1, 0, 0, 0, 0]), (16, &[3, 3, 7])] {
+        for (bit, option) in
+            [(2, &[2, 4, 5, 0xb4][..]), (4, &[4, 2]), (8, &[8, 10, 0, 0, 0, 1, 0, 0, 0, 0]), (16, &[3, 3, 7])]
+        {
             if kind & bit == 0 {
                 options.extend_from_slice(option);
             }
@@ -129,7 +131,16 @@ impl Peer {
     }
 
     #[allow(clippy::too_many_arguments, reason = "the fields of a TCP header")]
-    fn build(&self, flow: &Flow, flags: u8, seq: u32, ack: u32, window: u16, options: &[u8], payload: &[u8]) -> Vec<u8> {
+    fn build(
+        &self,
+        flow: &Flow,
+        flags: u8,
+        seq: u32,
+        ack: u32,
+        window: u16,
+        options: &[u8],
+        payload: &[u8],
+    ) -> Vec<u8> {
         let mut segment = Vec::with_capacity(20 + options.len() + payload.len());
         segment.extend_from_slice(&flow.ports.1.to_be_bytes());
         segment.extend_from_slice(&flow.ports.0.to_be_bytes());

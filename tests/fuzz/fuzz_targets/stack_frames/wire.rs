@@ -70,9 +70,8 @@ pub fn open(frame: &[u8], vlan: Option<u16>) -> Option<(bool, u8, u32, &[u8])> {
     let at = if vlan.is_some() { 16 } else { 12 };
     let ethertype = u16::from_be_bytes([frame[at], frame[at + 1]]);
     let packet = &frame[at + 2..];
-    let pseudo = |addresses: &[u8], protocol: u8, length: usize| {
-        u32::from(sum(u32::from(protocol) + length as u32, addresses))
-    };
+    let pseudo =
+        |addresses: &[u8], protocol: u8, length: usize| u32::from(sum(u32::from(protocol) + length as u32, addresses));
     match ethertype {
         0x0800 => {
             let total = usize::from(u16::from_be_bytes([packet[2], packet[3]]));
