@@ -3,7 +3,7 @@
 use crate::error::BenchError;
 use anygate::clock::Clock;
 use netstack::tcp::TcpConfig;
-use netstack::{Cidr, Stack, StackConfig};
+use netstack::{Cidr, IpLimits, Stack, StackConfig};
 use port::Port;
 use port_afxdp::{AfXdpConfig, AfXdpDevice, AfXdpPort, BusyPoll, LocalAddress};
 use std::net::IpAddr;
@@ -44,6 +44,8 @@ pub fn client_stack(port: &impl Port, addresses: Vec<Cidr>, clock: &Clock) -> Re
         mtu: port.info().mtu,
         addresses,
         tx_checksum_offload: port.capabilities().tx_checksum,
+        // The first SYNs all wait for the server's MAC address.
+        limits: IpLimits { neighbor_pending: 1024, ..IpLimits::default() },
         tcp: TcpConfig { ephemeral_ports: (1024, 65_535), ..TcpConfig::default() },
         ..StackConfig::default()
     };

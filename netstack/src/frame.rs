@@ -118,6 +118,14 @@ struct Shared {
 }
 
 impl Shared {
+    /// The first byte of frame `index`, which the caller knows to be below `frames`.
+    #[inline]
+    fn buffer(&self, index: u32) -> NonNull<u8> {
+        debug_assert!(index < self.frames);
+        // SAFETY: `frames * frame_size` bytes fit the region, so the frame begins inside of it.
+        unsafe { self.base.add(index as usize * self.frame_size as usize) }
+    }
+
     #[inline]
     fn give_back(&self, index: u32) {
         // SAFETY: the pool is used by one thread (`Rc`), and no reference into `free` outlives a method of it.
@@ -182,6 +190,7 @@ impl FramePool {
         }
         Some(Frame {
             pool: self.0.clone(),
+            buffer: self.0.buffer(index),
             index,
             start: self.0.headroom,
             len: 0,
@@ -205,6 +214,7 @@ impl FramePool {
         }
         Some(Frame {
             pool: self.0.clone(),
+            buffer: self.0.buffer(raw.index),
             index: raw.index,
             start: raw.start,
             len: raw.len,
@@ -281,6 +291,8 @@ impl fmt::Debug for FramePool {
 /// An owned packet buffer. Dropping it returns it to its pool.
 pub struct Frame {
     pool: Rc<Shared>,
+    /// The first byte of the frame's `frame_size` bytes.
+    buffer: NonNull<u8>,
     index: u32,
     start: u32,
     len: u32,
@@ -294,9 +306,8 @@ impl Frame {
     #[inline]
     fn at(&self, offset: u32) -> *mut u8 {
         debug_assert!(offset <= self.pool.frame_size);
-        let byte = self.index as usize * self.pool.frame_size as usize + offset as usize;
-        // SAFETY: `index < frames` and `offset <= frame_size`, so the address lies in the region (or one past it).
-        unsafe { self.pool.base.as_ptr().add(byte) }
+        // SAFETY: `offset <= frame_size`, so the address lies in the frame's bytes (or one past them).
+        unsafe { self.buffer.as_ptr().add(offset as usize) }
     }
 
     /// The data.

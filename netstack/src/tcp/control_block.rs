@@ -140,8 +140,10 @@ pub(crate) struct Conn {
     pub(crate) generation: u32,
     pub(crate) events: Ready,
     pub(crate) dup_acks: u8,
-    /// Consecutive timeouts, or doublings of the probe interval.
+    /// Doublings of the retransmission timeout or of the probe interval.
     pub(crate) backoff: u8,
+    /// Timeouts since the peer last acknowledged something new.
+    pub(crate) retries: u8,
     /// Probes (of a window or for keep-alive) since the peer was last heard.
     pub(crate) probes: u8,
     /// When a segment of the peer last arrived, in milliseconds.
@@ -242,6 +244,7 @@ impl Conn {
             events: Ready::NONE,
             dup_acks: 0,
             backoff: 0,
+            retries: 0,
             probes: 0,
             heard_ms: now_ms,
             snd_wl1: Seq(0),

@@ -46,7 +46,7 @@ pub struct ConnInfo {
     pub srtt: Option<Duration>,
     /// Retransmission timeout, back-off included.
     pub rto: Duration,
-    /// Consecutive timeouts.
+    /// Doublings of the retransmission timeout.
     pub backoff: u8,
     /// Received bytes waiting for the application.
     pub recv_queued: u32,

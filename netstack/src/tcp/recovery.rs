@@ -118,7 +118,7 @@ pub(crate) fn on_advance(conn: &mut Conn, shared: &mut Shared, bytes: u32) {
 
 /// The retransmission timer fired (RFC 6298 §5.4, RFC 5681 §3.1): everything in flight counts as lost.
 pub(crate) fn on_timeout(conn: &mut Conn, shared: &mut Shared, now: Instant) {
-    let first = conn.backoff == 0;
+    let first = conn.retries == 0;
     let in_flight = conn.outstanding();
     conn.congestion.on_timeout(now, in_flight, u32::from(conn.mss), first);
     conn.phase = Phase::Loss;

@@ -26,7 +26,7 @@ pub(crate) fn restart_retransmit(conn: &mut Conn, shared: &Shared, now: Instant)
 #[inline]
 pub(crate) fn stop_retransmit(conn: &mut Conn) {
     conn.retransmit_at = Instant::FAR_FUTURE;
-    conn.backoff = 0;
+    conn.retries = 0;
     conn.probes = 0;
     conn.clear(flag::PERSIST);
 }
@@ -88,14 +88,15 @@ fn handshake_timeout(conn: &mut Conn, shared: &mut Shared, now: Instant) -> Outc
 }
 
 fn data_timeout(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
-    if conn.backoff >= shared.config.data_retries {
+    if conn.retries >= shared.config.data_retries {
         return give_up(conn, shared, ctx);
     }
     shared.counters.bump(TcpCounter::Timeouts);
     recovery::on_timeout(conn, shared, ctx.now);
     // RFC 6298 §5.5, §5.6
-    conn.backoff += 1;
-    if conn.backoff >= FORGET_PATH_AFTER {
+    conn.backoff = conn.backoff.saturating_add(1).min(16);
+    conn.retries = conn.retries.saturating_add(1);
+    if conn.retries >= FORGET_PATH_AFTER {
         conn.path.forget();
     }
     restart_retransmit(conn, shared, ctx.now);

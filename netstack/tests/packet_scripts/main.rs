@@ -1,8 +1,7 @@
 //! TCP in virtual time, played from scripts: `tests/packet-scripts/*.pkt` at the root of the project, whose format its
 //! README describes.
 //!
-//! `PACKET_SCRIPT=name` plays only scripts whose name contains that; `PACKET_SCRIPT_LEDGER=1` prints the ledger that a
-//! script without one should have got.
+//! `PACKET_SCRIPT=name` plays only scripts whose name contains that.
 
 mod runner;
 mod script;

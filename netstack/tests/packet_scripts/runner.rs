@@ -1,5 +1,7 @@
 //! Plays a script against a stack in virtual time.
 
+mod flow;
+mod ledger;
 mod settings;
 
 use std::collections::VecDeque;
@@ -7,15 +9,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use netstack::counters::{IpCounter, TcpCounter};
 use netstack::stack::Stack;
 use netstack::tcp::{ConnId, ConnectConfig, ListenerId, Ready};
 use netstack::{FramePool, Instant};
 
 use crate::script::{Action, Icmp, Script, Step};
-use crate::segment::{SYN, Segment, TcpOption};
+use crate::segment::Segment;
 use crate::wire::{self, Ends};
 
+use self::flow::{Flow, pattern};
 use self::settings::Settings;
 
 /// A segment may leave so much earlier or later than written: timers tick in milliseconds.
@@ -28,16 +30,6 @@ pub fn run(script: &Script) -> Result<(), String> {
         player.step(step).map_err(|reason| format!("line {}: {reason}", step.line))?;
     }
     player.finish(script)
-}
-
-/// The initial numbers of a connection, from which the script counts.
-#[derive(Default, Clone, Copy)]
-struct Flow {
-    peer_isn: u32,
-    stack_isn: Option<u32>,
-    stack_ts: Option<u32>,
-    sent: u64,
-    consumed: u64,
 }
 
 struct Player {
@@ -66,7 +58,7 @@ impl Player {
         let now = Instant::from_millis(1_000);
         let stack = settings.stack(pool.clone(), now)?;
         let ends = Ends { peer: (settings.peer, 40_000), stack: (settings.address, 80) };
-        let flow = Flow { peer_isn: settings.peer_isn, ..Flow::default() };
+        let flow = Flow::new(settings.peer_isn);
         let mut player = Player {
             stack,
             pool,
@@ -103,7 +95,8 @@ impl Player {
     fn act(&mut self, action: &Action) -> Result<(), String> {
         match action {
             Action::Inbound(segment, damage) => {
-                let (absolute, payload) = self.absolute(segment);
+                self.window = segment.window.unwrap_or(self.window);
+                let (absolute, payload) = self.flow.absolute(segment, self.window);
                 self.inject(&wire::encode(&self.ends, &absolute, &payload, damage))
             }
             Action::IcmpError(kind, seq) => self.icmp(*kind, *seq),
@@ -139,7 +132,7 @@ impl Player {
             Action::Event(names) => self.event(names),
             Action::Flow(port, isn) => {
                 self.ends.peer.1 = *port;
-                self.flow = Flow { peer_isn: *isn, ..Flow::default() };
+                self.flow = Flow::new(*isn);
                 (self.conn, self.ready, self.ended) = (None, Ready::NONE, None);
                 Ok(())
             }
@@ -196,7 +189,10 @@ impl Player {
         match self.sent.pop_front() {
             None => Ok(()),
             Some((at, frame)) => {
-                let segment = self.relative(&frame).map_or_else(|reason| reason, |(segment, _)| segment.to_string());
+                let segment = self
+                    .flow
+                    .relative(&self.ends, &frame)
+                    .map_or_else(|reason| reason, |(segment, _)| segment.to_string());
                 Err(format!("unexpected at {}: > {segment}", self.since_due(at)))
             }
         }
@@ -215,7 +211,8 @@ impl Player {
         let Some((at, frame)) = self.sent.pop_front() else {
             return Err(format!("nothing was sent\n    expected > {expected}"));
         };
-        let (seen, payload) = self.relative(&frame).map_err(|reason| format!("the stack sent what {reason}"))?;
+        let (seen, payload) =
+            self.flow.relative(&self.ends, &frame).map_err(|reason| format!("the stack sent what {reason}"))?;
         if !expected.describes(&seen) {
             return Err(format!("another segment was sent\n    expected > {expected}\n    sent     > {seen}"));
         }
@@ -237,57 +234,8 @@ impl Player {
         }
     }
 
-    /// From the script's numbers to those of the wire, and the payload.
-    fn absolute(&mut self, segment: &Segment) -> (Segment, Vec<u8>) {
-        let stack_isn = self.flow.stack_isn.unwrap_or(0);
-        let mut absolute = segment.clone();
-        absolute.seq = segment.seq.wrapping_add(self.flow.peer_isn);
-        absolute.ack = segment.ack.map(|ack| ack.wrapping_add(stack_isn));
-        self.window = segment.window.unwrap_or(self.window);
-        absolute.window = Some(self.window);
-        for option in absolute.options.iter_mut().flatten() {
-            match option {
-                TcpOption::Sack(blocks) => {
-                    for (from, to) in blocks {
-                        (*from, *to) = (from.wrapping_add(stack_isn), to.wrapping_add(stack_isn));
-                    }
-                }
-                TcpOption::Timestamps { ecr, .. } => *ecr = ecr.wrapping_add(self.flow.stack_ts.unwrap_or(0)),
-                _ => {}
-            }
-        }
-        let first = u64::from(segment.seq.wrapping_sub(u32::from(segment.flags & SYN == 0)));
-        let payload = (first..first + u64::from(segment.length)).map(pattern).collect();
-        (absolute, payload)
-    }
-
-    /// From a frame of the stack to the script's numbers.
-    fn relative(&mut self, frame: &[u8]) -> Result<(Segment, Vec<u8>), String> {
-        let (mut segment, payload) = wire::decode(&self.ends, frame)?;
-        if segment.flags & SYN != 0 {
-            self.flow.stack_isn.get_or_insert(segment.seq);
-        }
-        segment.seq = segment.seq.wrapping_sub(self.flow.stack_isn.unwrap_or(0));
-        segment.ack = segment.ack.map(|ack| ack.wrapping_sub(self.flow.peer_isn));
-        for option in segment.options.iter_mut().flatten() {
-            match option {
-                TcpOption::Sack(blocks) => {
-                    for (from, to) in blocks {
-                        let isn = self.flow.peer_isn;
-                        (*from, *to) = (from.wrapping_sub(isn), to.wrapping_sub(isn));
-                    }
-                }
-                TcpOption::Timestamps { val, .. } => {
-                    *val = val.wrapping_sub(*self.flow.stack_ts.get_or_insert(*val));
-                }
-                _ => {}
-            }
-        }
-        Ok((segment, payload))
-    }
-
     fn icmp(&mut self, kind: Icmp, seq: u32) -> Result<(), String> {
-        let seq = seq.wrapping_add(self.flow.stack_isn.unwrap_or(0));
+        let seq = self.flow.stack_number(seq);
         let (kind, rest) = match kind {
             Icmp::HostUnreachable => ((3, 1), [0; 4]),
             Icmp::PortUnreachable => ((3, 3), [0; 4]),
@@ -386,11 +334,7 @@ impl Player {
             0 => {}
             count => return Err(format!("at the end: {count} connections are left")),
         }
-        let ledger = self.ledger();
-        if script.ledger.is_none() && std::env::var_os("PACKET_SCRIPT_LEDGER").is_some() {
-            println!("{}", print_ledger(&ledger));
-        }
-        self.compare_ledger(script, &ledger)?;
+        ledger::compare(script.ledger.as_deref(), &ledger::of(&self.stack))?;
         // TIME-WAIT may still run.
         self.advance(self.now + Duration::from_secs(300));
         self.nothing_left().map_err(|reason| format!("after the end: {reason}"))?;
@@ -403,52 +347,10 @@ impl Player {
             Some(at) => Err(format!("at the end: a timer is left, due {}", self.since_due(at))),
         }
     }
-
-    fn ledger(&self) -> Vec<(String, u64)> {
-        let tcp = self.stack.tcp_counters();
-        let ip = self.stack.ip_counters();
-        let tcp = TcpCounter::ALL.iter().map(|which| (which.name().to_string(), tcp.get(*which)));
-        let drops = IpCounter::ALL.iter().filter(|which| which.name().starts_with("drop_"));
-        let ip = drops.map(|which| (format!("ip.{}", which.name()), ip.get(*which)));
-        tcp.chain(ip).filter(|(_, value)| *value != 0).collect()
-    }
-
-    fn compare_ledger(&self, script: &Script, ledger: &[(String, u64)]) -> Result<(), String> {
-        let Some(written) = &script.ledger else {
-            return Err(format!("the script has no ledger; counted were\n{}", print_ledger(ledger)));
-        };
-        let value = |list: &[(String, u64)], name: &str| {
-            list.iter().find(|(other, _)| other == name).map_or(0, |(_, value)| *value)
-        };
-        let names = written.iter().chain(ledger).map(|(name, _)| name.as_str());
-        let mut wrong: Vec<_> = names
-            .filter(|name| value(written, name) != value(ledger, name))
-            .map(|name| format!("{name} is {} and written as {}", value(ledger, name), value(written, name)))
-            .collect();
-        wrong.dedup();
-        if wrong.is_empty() { Ok(()) } else { Err(format!("ledger: {}", wrong.join(", "))) }
-    }
-}
-
-fn print_ledger(ledger: &[(String, u64)]) -> String {
-    let mut lines = vec![String::from("ledger")];
-    for (name, value) in ledger {
-        let entry = format!(" {name}={value}");
-        match lines.last_mut() {
-            Some(line) if line.len() + entry.len() <= 110 => line.push_str(&entry),
-            _ => lines.push(format!("ledger{entry}")),
-        }
-    }
-    lines.join("\n")
 }
 
 fn without(set: Ready, removed: Ready) -> Ready {
     let all = [Ready::ACCEPTED, Ready::CONNECTED, Ready::READABLE, Ready::WRITABLE, Ready::PEER_CLOSED, Ready::ENDED];
     let kept = all.into_iter().filter(|bit| set.contains(*bit) && !removed.contains(*bit));
     kept.fold(Ready::NONE, |kept, bit| kept | bit)
-}
-
-/// The byte at `position` of either stream: every run of it is different within what a window holds.
-fn pattern(position: u64) -> u8 {
-    (position.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8
 }

@@ -43,6 +43,7 @@ fuzz_target!(|input: &[u8]| {
     let mut run = Run::new(pool.clone(), program.byte());
     run.peer.open(0);
     run.exchange();
+    assert_eq!(run.conns.len(), 1, "the first handshake completes");
     for _ in 0..OPERATIONS {
         let Some(operation) = program.next() else { break };
         run.operate(operation, &mut program);
@@ -154,7 +155,7 @@ impl Run {
     }
 
     fn wait(&mut self, millis: u64) {
-        self.now = self.now + Duration::from_millis(millis);
+        self.now += Duration::from_millis(millis);
         self.stack.handle_timeout(self.now);
     }
 
@@ -201,7 +202,7 @@ impl Run {
 
     fn leave(&mut self, program: &mut Program<'_>) {
         let Some(conn) = self.conn(program) else { return };
-        if program.byte() % 3 == 0 {
+        if program.byte().is_multiple_of(3) {
             self.stack.abort(self.now, conn);
             assert!(!self.stack.is_open(conn));
         } else {

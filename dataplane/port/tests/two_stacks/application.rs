@@ -64,13 +64,14 @@ impl Application {
         while let Some((_, job)) = self.waiting.pop_if(|(at, _)| *at <= now) {
             self.connect(now, job, stack)?;
         }
-        while let Some(event) = stack.poll_event() {
-            self.event(now, event, stack)?;
-        }
         let due = |stream: &Stream| stream.wake.is_some_and(|at| at <= now);
         let woken: Vec<_> = self.streams.iter().filter(|(_, (_, stream))| due(stream)).map(|(key, _)| *key).collect();
         for key in woken {
             self.step(now, key, stack)?;
+        }
+        // Last, because commands make events, too: reading the last byte ends a connection.
+        while let Some(event) = stack.poll_event() {
+            self.event(now, event, stack)?;
         }
         Ok(())
     }

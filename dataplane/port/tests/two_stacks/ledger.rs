@@ -91,7 +91,8 @@ fn account(host: &Host, jobs: u64, opened: TcpCounter) -> Result<(), String> {
 fn carried(from: &Host, to: &Host) -> Result<(), String> {
     let (sender, receiver) = (from.port.counters(), to.port.counters());
     let sent = sender.get(PortCounter::TxFrames) + sender.get(PortCounter::WireDuplicated);
-    let lost = sender.get(PortCounter::DropWireLoss) + sender.get(PortCounter::DropWireBufferFull);
+    let reasons = [PortCounter::DropWireLoss, PortCounter::DropWireBufferFull, PortCounter::DropTxLinkDown];
+    let lost: u64 = reasons.into_iter().map(|which| sender.get(which)).sum();
     let received = receiver.get(PortCounter::RxFrames);
     if sent - lost != received || receiver.get(PortCounter::DropRxNoFrame) != 0 {
         return Err(format!("{sent} frames sent, {lost} lost, {received} received"));

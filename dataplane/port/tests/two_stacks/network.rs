@@ -79,13 +79,19 @@ pub struct Network {
     pub hosts: [Host; 2],
     pub now: Instant,
     wire: Wire,
+    /// When the cable goes out or in again, latest first.
+    switches: Vec<(Instant, bool)>,
 }
 
 impl Network {
     pub fn new(scenario: &Scenario) -> Result<Network, String> {
         let wire = Wire::new(scenario.sim.clone(), scenario.seed);
         let host = |side| Host::new(scenario, side, &wire);
-        Ok(Network { hosts: [host(Side::A)?, host(Side::B)?], now: Instant::ZERO, wire })
+        let hosts = [host(Side::A)?, host(Side::B)?];
+        let outage = scenario.outage.into_iter();
+        let switches = outage.flat_map(|(out, back)| [(back, true), (out, false)]);
+        let switches = switches.map(|(at, up)| (Instant::ZERO + at, up)).collect();
+        Ok(Network { hosts, now: Instant::ZERO, wire, switches })
     }
 
     pub fn wire(&self) -> &Wire {
@@ -112,7 +118,8 @@ impl Network {
     }
 
     fn next_event(&self) -> Option<Instant> {
-        self.hosts.iter().filter_map(Host::poll_timeout).min()
+        let switch = self.switches.last().map(|(at, _)| *at);
+        self.hosts.iter().filter_map(Host::poll_timeout).chain(switch).min()
     }
 
     /// To `next`, and there until nobody has anything more to do. Timers may ask to be looked at early: time moves on.
@@ -120,6 +127,9 @@ impl Network {
         self.now = next.max(self.now.plus_nanos(1_000));
         if self.now > Instant::ZERO + TIME_LIMIT {
             return Err("the time limit is reached".into());
+        }
+        while let Some((_, up)) = self.switches.pop_if(|(at, _)| *at <= self.now) {
+            self.wire.set_link(up);
         }
         for _ in 0..TURN_LIMIT {
             let moved = [self.hosts[0].turn(self.now)?, self.hosts[1].turn(self.now)?];

@@ -32,6 +32,8 @@ pub struct Scenario {
     /// Addresses of client and server.
     pub addresses: [IpAddr; 2],
     pub jobs: Vec<Job>,
+    /// The cable is out from here to there.
+    pub outage: Option<(Duration, Duration)>,
 }
 
 impl Scenario {
@@ -46,7 +48,11 @@ impl Scenario {
         };
         let tcp = [tcp(&mut rng), tcp(&mut rng)];
         let jobs = (0..3 + rng.below(12)).map(|_| job(&mut rng)).collect();
-        Scenario { seed, sim, tcp, addresses, jobs }
+        let outage = one_in(&mut rng, 5).then(|| {
+            let start = Duration::from_millis(u64::from(rng.below(4_000)));
+            (start, start + Duration::from_millis(u64::from(rng.below(8_000))))
+        });
+        Scenario { seed, sim, tcp, addresses, jobs, outage }
     }
 }
 

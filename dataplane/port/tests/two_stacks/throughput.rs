@@ -47,6 +47,7 @@ fn goodput(path: &Path) -> Result<f64, String> {
         tcp: [tcp.clone(), tcp],
         addresses: [1, 2].map(|last| IpAddr::from([10, 0, 0, last])),
         jobs: vec![Job { start: Duration::ZERO, up: HEADER + bytes, down: 0, request_response: false, slow: None }],
+        outage: None,
     };
     let mut network = Network::new(&scenario)?;
     network.run().map_err(|reason| format!("{}: {reason}\n{}", path.name, network.progress()))?;

@@ -79,12 +79,15 @@ fn is_duplicate(conn: &Conn, segment: &Segment, news: bool) -> bool {
 #[inline]
 pub(super) fn advance(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, now: Instant) -> bool {
     let bytes = segment.ack.since(conn.snd_una);
-    measure(conn, segment, now);
+    let measured = measure(conn, segment, now);
     let data = bytes.min(conn.send_queued);
     conn.snd_una = segment.ack;
     free(conn, segment.ack, data, shared);
-    // RFC 6298 §5.7: progress ends the back-off.
-    conn.backoff = 0;
+    conn.retries = 0;
+    // RFC 6298 §5 (Karn): only a measurement ends the back-off. One that only spaced window probes ends here.
+    if measured || conn.has(flag::PERSIST) {
+        conn.backoff = 0;
+    }
     if conn.phase != Phase::Recovery {
         let limited = conn.phase == Phase::Loss || conn.has(flag::CWND_LIMITED);
         let ack = Ack { now, bytes, limited, mss: u32::from(conn.mss), srtt: conn.rtt.srtt() };
@@ -123,21 +126,24 @@ fn free(conn: &mut Conn, una: Seq, data: u32, shared: &mut Shared) {
     }
 }
 
-/// RFC 6298 §3, §4; RFC 7323 §4.1 for what was sent more than once.
+/// RFC 6298 §3, §4; RFC 7323 §4.1 for what was sent more than once. True when there was something to measure.
 #[inline]
-fn measure(conn: &mut Conn, segment: &Segment, now: Instant) {
+fn measure(conn: &mut Conn, segment: &Segment, now: Instant) -> bool {
     if conn.has(flag::RTT_TIMED) {
         if segment.ack.at_or_after(conn.timed_seq) {
             conn.clear(flag::RTT_TIMED);
             conn.rtt.sample(now - conn.timed_at);
+            return true;
         }
     } else if let Some(ts) = segment.timestamps.filter(|ts| conn.has(flag::TIMESTAMPS) && ts.ecr != 0) {
         let elapsed = conn.ts_now(now).wrapping_sub(ts.ecr);
         // A peer that invents echoes shall not stretch the timeout beyond reason.
         if elapsed < 60_000 {
             conn.rtt.sample(Duration::from_millis(u64::from(elapsed)));
+            return true;
         }
     }
+    false
 }
 
 /// RFC 9293 §3.10.7.4: SND.WND follows the latest segment.

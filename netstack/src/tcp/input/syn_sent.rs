@@ -109,6 +109,7 @@ pub(super) fn complete(conn: &mut Conn, index: u32, segment: &Segment, shared: &
     conn.snd_nxt = conn.snd_nxt.max(conn.snd_una);
     (conn.recover, conn.high_rxt, conn.lost_edge) = (conn.snd_una, conn.snd_una, conn.snd_una);
     conn.clear(flag::SYN_DUE);
+    conn.backoff = 0;
     timers::stop_retransmit(conn);
     timers::start_idle(conn, shared, ctx.now);
     if !crossed {

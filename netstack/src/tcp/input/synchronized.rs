@@ -123,6 +123,10 @@ fn unpredicted(
         acknowledge_now(conn, index, shared);
         return Outcome::Keep;
     }
+    if answers_crossed_syn(conn, segment) {
+        syn_sent::complete(conn, index, segment, shared, ctx);
+        return Outcome::Keep;
+    }
     let place = place(conn, segment);
     if segment.has(RST) {
         return reset(conn, segment, place, shared, ctx);
@@ -151,6 +155,16 @@ fn unpredicted(
         syn_sent::complete(conn, index, segment, shared, ctx);
     }
     acknowledged(conn, index, segment, frame, place, shared, ctx)
+}
+
+/// RFC 9293 §3.5, figure 8, line 6: after SYNs crossed, the peer's SYN,ACK repeats its SYN, which lies just before the
+/// window, and acknowledges ours.
+fn answers_crossed_syn(conn: &Conn, segment: &Segment) -> bool {
+    conn.state == State::SynReceived
+        && segment.flags & (SYN | ACK | RST | FIN) == SYN | ACK
+        && segment.seq + 1 == conn.rcv_nxt
+        && segment.payload_len == 0
+        && segment.ack == conn.iss + 1
 }
 
 /// From the fifth step on: acknowledgment, text, FIN.

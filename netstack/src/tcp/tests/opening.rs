@@ -168,6 +168,17 @@ fn syns_that_cross_open_once() {
 }
 
 #[test]
+fn syn_acks_that_cross_complete_the_handshake() {
+    let (mut rig, id) = Rig::opening(TcpConfig::default());
+    rig.input(seg("S", 0, 0, b""));
+    rig.output();
+    rig.input(seg("SA", 0, 1, b""));
+    assert_eq!(rig.info(id).state, "ESTABLISHED");
+    assert_eq!(rig.event().unwrap().ready, Ready::CONNECTED);
+    assert!(rig.output().is_empty());
+}
+
+#[test]
 fn a_wrong_syn_ack_is_reset() {
     let (mut rig, id) = Rig::opening(TcpConfig::default());
     rig.input(seg("SA", 0, 5, b""));

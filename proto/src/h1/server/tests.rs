@@ -4,6 +4,7 @@ mod deadlines;
 mod flow;
 mod splits;
 mod strictness;
+mod transitions;
 
 use super::*;
 use crate::{BodyFraming, Method, RequestHead};

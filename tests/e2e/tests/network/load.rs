@@ -29,9 +29,11 @@ fn wrk_on(wire: Wire) {
     for name in ["reset_no_connection", "reset_timed_out", "reset_aborted"] {
         assert_eq!(server.counter("tcp", name), 0, "{name}");
     }
-    wait_until("wrk's connections are gone", Duration::from_secs(10), || {
-        server.ask(&StatusRequest {}).connections == 0
-    });
+    // Resets on behalf of sockets that are already gone leave a Linux host through any queue, and a veth keeps it: with
+    // several queues they may miss the worker, and its connection ends by its own timers.
+    if !matches!(wire, Wire::AfXdp { queues: 2.., .. }) {
+        all_gone(&server);
+    }
 }
 
 #[test]
