@@ -64,10 +64,13 @@ impl Server {
         let folder = std::env::temp_dir().join(format!("anygate-bench-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|e| BenchError::io("make a folder for the server", e))?;
         let mut words = vec!["ip".to_owned(), "netns".into(), "exec".into(), wire.server_namespace().to_owned()];
-        words.extend(host::pinned(args.server_core));
         match kind {
+            // It pins its worker itself; only that thread gets real-time priority, once it runs: the others wait on it.
             ServerKind::AnyGate => words.extend(anygate(&folder, args)?),
-            ServerKind::Nginx => words.extend(nginx(&folder)?),
+            ServerKind::Nginx => {
+                words.extend(host::pinned(args.server_core));
+                words.extend(nginx(&folder)?);
+            }
         }
         let log = fs::File::create(folder.join("log")).map_err(|e| BenchError::io("write the server's log", e))?;
         let mut command = Command::new(&words[0]);
@@ -75,6 +78,9 @@ impl Server {
         let child = command.spawn().map_err(|e| BenchError::io("start the server", e))?;
         let mut server = Server { child, folder };
         server.wait_until_ready(kind, wire)?;
+        if kind == ServerKind::AnyGate && host::realtime_allowed() {
+            server.prioritise_worker()?;
+        }
         Ok(server)
     }
 
@@ -85,6 +91,20 @@ impl Server {
 
     /// Ends it.
     pub fn stop(self) {}
+
+    fn prioritise_worker(&self) -> Result<(), BenchError> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let threads = threads.map_err(|e| BenchError::io("list the server's threads", e))?;
+        let is_worker = |tid: &String| {
+            let name = fs::read_to_string(format!("/proc/{}/task/{tid}/comm", self.pid()));
+            name.is_ok_and(|name| name.starts_with("worker-"))
+        };
+        let names = threads.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        for tid in names.filter(is_worker) {
+            host::command("chrt", &["-f", "-p", "1", &tid])?;
+        }
+        Ok(())
+    }
 
     #[allow(clippy::disallowed_methods, reason = "a tool that waits for a process")]
     fn wait_until_ready(&mut self, kind: ServerKind, wire: &Wire) -> Result<(), BenchError> {

@@ -22,7 +22,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it on the lab's wire with these lines below `server:` (two blanks deep) and this `routes` section, and
+    /// Starts it on the lab's wire with these lines below `server:` (two blanks deep; port 80 unless they say `listen`) and this `routes` section, and
     /// waits until it serves.
     pub fn start(lab: &Lab, server_lines: &str, routes: &str) -> Server {
         let config = lab.file("anygate.yaml");
@@ -142,8 +142,9 @@ impl Drop for Server {
 
 fn write_config(lab: &Lab, path: &Path, server_lines: &str, routes: &str) {
     let socket = lab.file("control.sock");
+    let listen = if server_lines.contains("listen:") { "" } else { "  listen: \":80\"\n" };
     let text = format!(
-        "server:\n  listen: \":80\"\n  control: {{socket: {}}}\n{server_lines}\n{}\n{routes}\n",
+        "server:\n{listen}  control: {{socket: {}}}\n{server_lines}\n{}\n{routes}\n",
         socket.display(),
         lab.ports()
     );

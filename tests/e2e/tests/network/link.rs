@@ -99,3 +99,31 @@ fn other_ports_of_the_interface_reach_the_kernel_in_native_mode() {
 fn other_ports_of_the_interface_reach_the_kernel_in_generic_mode() {
     others_reach_the_kernel(Mode::Generic);
 }
+
+/// A virtual link as Linux makes it: checksums are left out and segments are joined, since nobody on the way needs them.
+fn default_offloads(mode: Mode) {
+    let Some(lab) = Lab::new(Wire::AfXdp { mode, queues: 1 }) else { return };
+    lab.client().sh("ethtool -K peer0 tx on tso on gso on > /dev/null");
+    let server = Server::start(&lab, "", ROUTES);
+    let body = "0123456789".repeat(6_000);
+    let upload = format!("POST /a/b/c HTTP/1.1\r\nHost: lab\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    for to in lab.addresses(80) {
+        let mut connection = lab.client().enter(|| Connection::open(to)).expect("it listens");
+        for _ in 0..20 {
+            CASES.iter().for_each(|case| case.check(&connection.exchange(&case.request()).expect("an answer")));
+            let told = connection.exchange(upload.as_bytes()).expect("an answer");
+            assert!(told.status == 200 && String::from_utf8_lossy(&told.body).contains(&body));
+        }
+    }
+    assert_eq!(server.counter("tcp", "drop_checksum"), 0);
+}
+
+#[test]
+fn the_default_offloads_of_a_virtual_link_do_no_harm_in_native_mode() {
+    default_offloads(Mode::Native);
+}
+
+#[test]
+fn the_default_offloads_of_a_virtual_link_do_no_harm_in_generic_mode() {
+    default_offloads(Mode::Generic);
+}

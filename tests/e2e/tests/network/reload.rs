@@ -111,3 +111,31 @@ fn sighup_reloads_too() {
     server.signal(Signal::HUP);
     wait_until("the new routes are in force", Duration::from_secs(5), || version(&mut connection) == 2);
 }
+
+fn opens(lab: &Lab, port: u16) -> bool {
+    lab.addresses(port).into_iter().all(|to| {
+        let answer =
+            lab.client().enter(|| Connection::open(to).and_then(|mut connection| connection.exchange(VERSION)));
+        answer.is_ok_and(|response| response.status == 200)
+    })
+}
+
+#[test]
+fn a_reload_opens_and_closes_ports_beside_connections_that_stay() {
+    for wire in [Wire::AfXdp { mode: Mode::Native, queues: 2 }, Wire::Tap] {
+        let Some(lab) = Lab::new(wire) else { return };
+        let server = Server::start(&lab, "", &routes(1));
+        let mut kept = lab.client().enter(|| Connection::open(lab.addresses(80)[0])).expect("it listens");
+        assert!(opens(&lab, 80) && !opens(&lab, 81));
+        server.rewrite(&lab, "  listen: [\":80\", \":81\"]", &routes(2));
+        server.run_mgmt(&["reload"]).success();
+        assert!(opens(&lab, 80) && opens(&lab, 81));
+        let mut other = lab.client().enter(|| Connection::open(lab.addresses(81)[1])).expect("it listens");
+        server.rewrite(&lab, "", &routes(3));
+        server.run_mgmt(&["reload"]).success();
+        assert!(opens(&lab, 80) && !opens(&lab, 81));
+        assert_eq!(version(&mut kept), 3);
+        // Accepted when its port was open; it is served on.
+        assert_eq!(version(&mut other), 3);
+    }
+}
