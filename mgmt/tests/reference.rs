@@ -9,10 +9,10 @@ fn the_page_has_the_declaration() {
     let page = std::fs::read_to_string(&path).unwrap();
     let (by_hand, _) = page.split_once(MARKER).expect("the page has its marker");
     let expected = format!("{by_hand}{MARKER}\n{}", markdown());
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+    if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &expected).unwrap();
     } else {
-        assert!(page == expected, "docs/MGMT.md is old; UPDATE_SNAPSHOTS=1 cargo test -p mgmt writes it anew");
+        assert!(page == expected, "docs/MGMT.md is old; UPDATE=1 cargo test -p mgmt writes it anew");
     }
 }
 

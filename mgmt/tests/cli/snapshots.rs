@@ -1,6 +1,6 @@
 //! What each command prints, as a table and as JSON, against a daemon with known answers.
 //!
-//! `UPDATE_SNAPSHOTS=1 cargo test -p mgmt` writes the files anew; read the difference before you commit it.
+//! `UPDATE=1 cargo test -p mgmt` writes the files anew; read the difference before you commit it.
 
 use crate::fake::{self, Daemon, Mood};
 use std::path::PathBuf;
@@ -25,13 +25,13 @@ fn check(name: &str, mood: Mood, arguments: &[&str]) {
 
 fn compare(name: &str, actual: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/snapshots/{name}.txt"));
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+    if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, actual).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         expected == actual,
-        "{} differs; UPDATE_SNAPSHOTS=1 writes it anew.\n=== expected\n{expected}\n=== actual\n{actual}",
+        "{} differs; UPDATE=1 writes it anew.\n=== expected\n{expected}\n=== actual\n{actual}",
         path.display()
     );
 }

@@ -259,23 +259,23 @@ fn open_tap(config: &Config, index: usize, port: &TapConfig, opened: &mut Opened
 /// A port, ready to be used by the thread that made it.
 pub enum LivePort {
     /// AF_XDP.
-    AfXdp(AfXdpPort),
+    AfXdp(Box<AfXdpPort>),
     /// Tap.
-    Tap(port::tap::TapPort),
+    Tap(Box<port::tap::TapPort>),
 }
 
 impl Queue {
     /// Makes the port with its pool. To be called on the worker's thread.
     pub fn build(self) -> Result<LivePort, PortError> {
         match self {
-            Queue::AfXdp(builder) => builder.build().map(LivePort::AfXdp),
+            Queue::AfXdp(builder) => builder.build().map(|port| LivePort::AfXdp(Box::new(port))),
             Queue::Tap { queue, frames } => {
                 let [small, large] = TAP_FRAME_BYTES;
                 let fits = usize::from(queue.mtu()) + HEADROOM_BYTES + 64 <= small;
                 let frame_bytes = if fits { small } else { large };
                 let region = netstack::frame::HeapRegion::new(frames * frame_bytes);
                 let pool = FramePool::new(Box::new(region), frame_bytes, HEADROOM_BYTES);
-                queue.into_port(pool).map(LivePort::Tap)
+                queue.into_port(pool).map(|port| LivePort::Tap(Box::new(port)))
             }
         }
     }

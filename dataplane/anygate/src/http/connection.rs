@@ -59,8 +59,8 @@ impl HttpConn {
 
     /// Frees the memory of what is no longer pending.
     pub fn settle(&mut self) {
-        let done = |p: &Box<Pending>| p.echo.is_none() && p.unsent.is_none() && p.unread.is_empty();
-        if self.pending.as_ref().is_some_and(done) {
+        let done = |p: &Pending| p.echo.is_none() && p.unsent.is_none() && p.unread.is_empty();
+        if self.pending.as_deref().is_some_and(done) {
             self.pending = None;
         }
     }

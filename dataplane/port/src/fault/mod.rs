@@ -79,6 +79,7 @@ impl Lane {
             return counters.bump(self.drop_counter);
         }
         let double = self.rng.chance_ppm(self.faults.duplicate_ppm).then(|| copy_frame(pool, &frame)).flatten();
+        counters.add(PortCounter::FaultDuplicated, u64::from(double.is_some()));
         if self.rng.chance_ppm(self.faults.corrupt_ppm) {
             self.corrupt(&mut frame, counters);
         }

@@ -52,7 +52,7 @@ fn doubles_delays_and_reorders() {
     let tx = Faults { duplicate_ppm: 1_000_000, delay: Duration::from_millis(3), ..Faults::default() };
     let (arrived, counters) = run(&FaultConfig { tx, ..FaultConfig::default() }, 1, 50);
     assert_eq!(arrived, (0..100).map(|n| n / 2).collect::<Vec<_>>());
-    assert_eq!(counters.get(PortCounter::FaultDelayed), 100);
+    assert_eq!((counters.get(PortCounter::FaultDelayed), counters.get(PortCounter::FaultDuplicated)), (100, 50));
     let rx = Faults { reorder_ppm: 100_000, reorder_delay: Duration::from_millis(5), ..Faults::default() };
     let (mut arrived, _) = run(&FaultConfig { rx, ..FaultConfig::default() }, 1, 200);
     assert!(arrived.windows(2).any(|pair| pair[1] < pair[0]));

@@ -99,6 +99,11 @@ fn tcp(rng: &mut Rng) -> TcpConfig {
         receive_buffer: 4_000 + rng.below(300_000),
         send_buffer: 4_000 + rng.below(300_000),
         time_wait: Duration::from_secs(10),
+        // In a burst four of five frames are lost: patience, so that only defects end a connection.
+        syn_retries: 20,
+        syn_ack_retries: 20,
+        data_retries: 40,
+        rto_max: Duration::from_secs(10),
         // Slow readers take longer than the default allows a half-closed connection to be silent.
         fin_wait_2: Duration::from_secs(600),
         ..TcpConfig::default()

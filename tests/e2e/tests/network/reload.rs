@@ -135,7 +135,10 @@ fn a_reload_opens_and_closes_ports_beside_connections_that_stay() {
         server.run_mgmt(&["reload"]).success();
         assert!(opens(&lab, 80) && !opens(&lab, 81));
         assert_eq!(version(&mut kept), 3);
-        // Accepted when its port was open; it is served on.
-        assert_eq!(version(&mut other), 3);
+        // What was accepted while its port was open is served on. On AF_XDP the port is the kernel's again, and so are
+        // the segments of its connections.
+        if wire == Wire::Tap {
+            assert_eq!(version(&mut other), 3);
+        }
     }
 }

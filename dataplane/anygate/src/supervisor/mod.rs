@@ -4,18 +4,19 @@
 //!   configuration ─▶ devices::open ─▶ worker threads (port, stack, HTTP) ─▶ control socket ─▶ wait for a signal
 //! ```
 
+mod start;
+
 use crate::clock::Clock;
-use crate::devices::{self, Device, LivePort, Opened, SetupError, WorkerPlan};
+use crate::devices::{self, Device, Opened, SetupError, WorkerPlan};
 use crate::snapshot::{Current, Snapshot};
-use crate::worker::{Command, Parts, Phase, Polling, Worker, WorkerHandle};
-use crate::host;
+use crate::worker::{Command, Phase, WorkerHandle};
 use config::{Config, Diagnostic, Diagnostics, ListenAddress};
-use crossbeam_channel::{Receiver, Sender, bounded};
-use port::capture::{Capture, CaptureControl};
-use port::{Port, PortError, PortInfo};
+use crossbeam_channel::bounded;
+use port::capture::CaptureControl;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use start::{Common, Go, spawn};
 use std::time::Duration;
 
 /// How long a worker may take to answer a command or to pick up a snapshot.
@@ -302,124 +303,4 @@ fn needs_restart(old: &Config, new: &Config) -> Option<Diagnostic> {
     let (path, _) = fixed.iter().find(|(_, same)| !same)?;
     let error = new.error_at(path, format!("`{path}` cannot change while the ports are open; nothing was changed"));
     Some(error.help("drain and start again for that, or take the change back and reload the rest"))
-}
-
-/// What every worker gets.
-struct Common {
-    clock: Clock,
-    current: Current,
-    polling: Polling,
-    backlog: usize,
-    listen: Vec<ListenAddress>,
-    captures: CaptureControl,
-}
-
-/// The last thing that a worker is sent before it runs.
-struct Go {
-    handle: WorkerHandle,
-    inbox: Receiver<Command>,
-    peers: Vec<WorkerHandle>,
-}
-
-/// What a worker's thread says when its port and stack are ready.
-struct Ready {
-    info: PortInfo,
-    core: Option<usize>,
-}
-
-struct Starting {
-    which: String,
-    thread: JoinHandle<()>,
-    ready: Receiver<Result<Ready, SetupError>>,
-    go: Sender<Go>,
-    listening: Receiver<Result<(), SetupError>>,
-}
-
-impl Starting {
-    fn ready(&self) -> Result<Ready, SetupError> {
-        self.ready.recv().unwrap_or_else(|_| Err(self.ended()))
-    }
-
-    fn listening(&self) -> Result<(), SetupError> {
-        self.listening.recv().unwrap_or_else(|_| Err(self.ended()))
-    }
-
-    fn ended(&self) -> SetupError {
-        let error = PortError::program("the worker ended while it started; its message stands above");
-        SetupError::Port { which: self.which.clone(), error }
-    }
-
-    fn go(&self, go: Go) {
-        // A worker that ended meanwhile has said so.
-        let _ = self.go.send(go);
-    }
-}
-
-fn spawn(number: usize, plan: WorkerPlan, common: Common) -> Result<Starting, SetupError> {
-    let (ready_sender, ready) = bounded(1);
-    let (go, go_receiver) = bounded(1);
-    let (listening_sender, listening) = bounded(1);
-    let which = format!("worker {number} (ports[{}], queue {})", plan.port_index, plan.queue_number);
-    let channels = Channels { which: which.clone(), ready: ready_sender, go: go_receiver, listening: listening_sender };
-    let thread = std::thread::Builder::new()
-        .name(format!("worker-{number}"))
-        .spawn(move || {
-            let core = plan.core.filter(|&core| host::pin_to(core).is_ok());
-            match plan.queue.build() {
-                Ok(LivePort::AfXdp(port)) => work(port, &plan.stack, core, common, &channels),
-                Ok(LivePort::Tap(port)) => work(port, &plan.stack, core, common, &channels),
-                Err(error) => drop(channels.ready.send(Err(channels.failed(error)))),
-            }
-        })
-        .map_err(|error| SetupError::System("start a worker", error))?;
-    Ok(Starting { which, thread, ready, go, listening })
-}
-
-/// The worker's ends.
-struct Channels {
-    which: String,
-    ready: Sender<Result<Ready, SetupError>>,
-    go: Receiver<Go>,
-    listening: Sender<Result<(), SetupError>>,
-}
-
-impl Channels {
-    fn failed(&self, error: PortError) -> SetupError {
-        SetupError::Port { which: self.which.clone(), error }
-    }
-}
-
-/// A worker's thread: says that it is ready, waits for the others, listens, runs.
-fn work<P: Port>(port: P, plan: &netstack::StackConfig, core: Option<usize>, common: Common, channels: &Channels) {
-    let now = common.clock.now();
-    let addresses = plan.addresses.iter().map(|cidr| cidr.address()).collect();
-    let built = host::random_seed().map_err(|error| SetupError::System("draw a seed", error)).and_then(|seed| {
-        let stack = devices::stack_on(&port, plan, seed, now);
-        stack.map_err(|error| channels.failed(PortError::operator(error.to_string())))
-    });
-    let stack = match built {
-        Ok(stack) => stack,
-        Err(error) => return drop(channels.ready.send(Err(error))),
-    };
-    let info = port.info().clone();
-    let port = Capture::new(port, &common.captures);
-    let told = channels.ready.send(Ok(Ready { info, core }));
-    let (Ok(()), Ok(Go { handle, inbox, peers })) = (told, channels.go.recv()) else { return };
-    let parts = Parts {
-        port,
-        stack,
-        snapshot: common.current,
-        inbox,
-        handle,
-        peers,
-        polling: common.polling,
-        addresses,
-        backlog: common.backlog,
-    };
-    let mut worker = Worker::new(parts, now, crate::clock::unix_seconds());
-    let listening = worker.listen(&common.listen).map_err(|error| channels.failed(PortError::operator(error)));
-    let go_on = listening.is_ok();
-    if channels.listening.send(listening).is_ok() && go_on {
-        worker.run(&common.clock);
-    }
 }
