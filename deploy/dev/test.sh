@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 started=$SECONDS
 step() { printf '\n== %s (%ds)\n' "$1" $((SECONDS - started)); }
-target=${CARGO_TARGET_DIR:-target}
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -21,10 +21,10 @@ step "build the binaries"
 cargo build --release --locked -p anygate -p mgmt -p bench
 
 step "unit, property, simulation and packet-script tests"
-ANYGATE_BIN_DIR=$PWD/$target/release cargo test --workspace --locked --exclude e2e 2>&1 | tee "$log"
+cargo test --workspace --locked --exclude e2e 2>&1 | tee "$log"
 
 step "end to end, in network namespaces"
-ANYGATE_BIN_DIR=$PWD/$target/release cargo test --locked -p e2e -- --test-threads=1 --nocapture 2>&1 | tee -a "$log"
+ANYGATE_BIN_DIR=$target/release cargo test --locked -p e2e -- --test-threads=1 --nocapture 2>&1 | tee -a "$log"
 
 step "simulation, seeds of the day are fixed"
 SIM_SEEDS=${SIM_SEEDS:-200} cargo test -q --locked -p port --release --test two_stacks 2>&1 | tee -a "$log"

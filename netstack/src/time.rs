@@ -59,6 +59,18 @@ impl Instant {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// Microseconds from `earlier` to `self`, rounded down; zero when `earlier` is later.
+    #[inline]
+    pub const fn micros_since(self, earlier: Instant) -> u64 {
+        self.0.saturating_sub(earlier.0) / 1_000
+    }
+
+    /// `self + micros`, stopping at [`Instant::FAR_FUTURE`].
+    #[inline]
+    pub const fn plus_micros(self, micros: u64) -> Instant {
+        self.plus_nanos(micros.saturating_mul(1_000))
+    }
+
     /// `self + nanos`, stopping at [`Instant::FAR_FUTURE`].
     #[inline]
     pub const fn plus_nanos(self, nanos: u64) -> Instant {

@@ -4,6 +4,7 @@
 # libFuzzer comes with the libfuzzer-sys crate, so plain cargo is enough; `cargo fuzz run --fuzz-dir tests/fuzz TARGET`
 # works on the same targets where it is installed. RUSTC_BOOTSTRAP lets the pinned stable compiler take the sanitizer
 # flags. What a run learns goes to corpus/TARGET, an input that fails to artifacts/TARGET with the log; neither is kept in git.
+# The time of one input is wall time, hence generous: a busy machine must not look like a hang.
 # Without AddressSanitizer (FUZZ_SANITIZER=none) a run is about twice as fast.
 set -euo pipefail
 
@@ -39,7 +40,7 @@ for target in "${targets[@]}"; do
     [[ -e $folder/seeds/$target.dict ]] && dictionary=("-dict=$folder/seeds/$target.dict")
     log=$artifacts/log
     if nice -n 19 "$CARGO_TARGET_DIR/$host/release/$target" "$corpus" "$folder/seeds/$target" "${dictionary[@]}" \
-        -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        -max_total_time="$seconds" -max_len=4096 -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$artifacts/" >"$log" 2>&1; then
         done_line=$(grep -a DONE "$log" | tail -n 1 | sed 's/.*DONE *//; s/ lim:.*//')
         echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs, $done_line, no crash"

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::control_block::{Conn, NewConn, flag};
 use super::event::{ConnId, ConnectError, ListenError, ListenerId, SendError};
+use super::shared::Shared;
 use super::state::{State, Transition};
 use super::table::Entry;
 use super::tuple::{self, Tuple};
@@ -127,30 +128,16 @@ impl Tcp {
         let Some(conn) = self.conns.get_mut(id.key()) else { return };
         let Some(state) = self.shared.recv.get_mut(conn.recv) else { return };
         let consumed = state.consume(n, &mut self.shared.held);
-        self.read(id, consumed);
+        after_read(conn, id.index, consumed, &mut self.shared);
     }
 
     /// Takes the first received chunk; its frame returns when the chunk is dropped.
+    #[inline]
     pub fn take_chunk(&mut self, id: ConnId) -> Option<RecvChunk> {
         let conn = self.conns.get_mut(id.key())?;
         let chunk = self.shared.recv.get_mut(conn.recv)?.take(&mut self.shared.held)?;
-        let len = chunk.len();
-        self.read(id, len);
+        after_read(conn, id.index, chunk.len(), &mut self.shared);
         Some(chunk)
-    }
-
-    #[inline]
-    fn read(&mut self, id: ConnId, bytes: usize) {
-        let Some(conn) = self.conns.get_mut(id.key()) else { return };
-        conn.recv_queued -= bytes as u32;
-        if conn.recv_queued == 0 {
-            self.shared.release_recv(conn);
-            close::after_read(conn, id.index, &mut self.shared);
-        }
-        // A window update, when the peer may be waiting for one.
-        if conn.state.can_receive() && output::window_grew(conn, 2 * u32::from(conn.mss)) {
-            self.shared.queue_transmit(conn, id.index);
-        }
     }
 
     /// Received bytes to be read.
@@ -236,5 +223,19 @@ impl Tcp {
     #[inline]
     pub fn is_open(&self, id: ConnId) -> bool {
         self.conns.get(id.key()).is_some_and(|conn| conn.ended.is_none())
+    }
+}
+
+/// The application has read `bytes`.
+#[inline]
+fn after_read(conn: &mut Conn, index: u32, bytes: usize, shared: &mut Shared) {
+    conn.recv_queued -= bytes as u32;
+    if conn.recv_queued == 0 {
+        shared.release_recv(conn);
+        close::after_read(conn, index, shared);
+    }
+    // A window update, when the peer may be waiting for one.
+    if conn.state.can_receive() && output::window_grew(conn, 2 * u32::from(conn.mss)) {
+        shared.queue_transmit(conn, index);
     }
 }

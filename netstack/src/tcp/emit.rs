@@ -77,11 +77,13 @@ pub(crate) fn reset_for(
     emit_control(&header, tuple, path, shared, ctx);
 }
 
-/// The reset with which this side ends a connection (RFC 9293 §3.10.5).
+/// The reset with which this side ends a connection (RFC 9293 §3.10.5). A peer with a closed window takes none of the
+/// numbers behind it, so a zero-window probe under way does not count.
 pub(crate) fn send_reset(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) {
     let timestamps = conn.has(flag::TIMESTAMPS).then(|| Timestamps { val: conn.ts_now(ctx.now), ecr: conn.ts_recent });
+    let seq = conn.snd_nxt.min(conn.snd_una + conn.snd_wnd);
     let header =
-        Header { seq: conn.snd_nxt, ack: conn.rcv_nxt, flags: RST | ACK, timestamps, ..addressed(&conn.tuple) };
+        Header { seq, ack: conn.rcv_nxt, flags: RST | ACK, timestamps, ..addressed(&conn.tuple) };
     let Conn { tuple, path, .. } = conn;
     emit_control(&header, tuple, path, shared, ctx);
 }

@@ -157,7 +157,7 @@ fn describe(id: ConnId, conn: &Conn, shared: &Shared) -> ConnInfo {
         },
         mss: conn.mss,
         srtt: conn.rtt.srtt(),
-        rto: conn.rtt.rto(conn.backoff, shared.config.rto_min, shared.config.rto_max),
+        rto: Duration::from_micros(conn.rtt.rto_us(conn.backoff, shared.rto)),
         backoff: conn.backoff,
         recv_queued: conn.recv_queued,
         out_of_order: shared.recv.get(conn.recv).map_or(0, RecvState::out_of_order_bytes),

@@ -27,8 +27,7 @@ impl IsnGenerator {
 
     /// RFC 6528 §3: `ISN = M + F(localip, localport, remoteip, remoteport, secretkey)`, M counting 4 µs.
     pub(crate) fn origins(&self, tuple: &Tuple, now: Instant) -> Origins {
-        let (bytes, n) = tuple.hash_input();
-        let hash = self.hasher.hash(bytes.get(..n).unwrap_or_default());
+        let hash = self.hasher.hash(&tuple.bytes());
         let clock = (now.as_nanos() / 4_000) as u32;
         Origins { iss: Seq((hash as u32).wrapping_add(clock)), ts_offset: (hash >> 32) as u32 }
     }

@@ -37,6 +37,7 @@ mod segment;
 mod send;
 mod seq;
 mod shared;
+mod siphash;
 mod state;
 mod table;
 mod time_wait;

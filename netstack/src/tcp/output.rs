@@ -143,7 +143,7 @@ fn advertise(conn: &mut Conn) -> u16 {
         conn.rcv_edge = edge;
     }
     // Rounded up to what the shift can say, so that a promise never shrinks by rounding (RFC 7323 §2.4).
-    let field = conn.rcv_wnd().div_ceil(1 << conn.rcv_scale).min(0xffff);
+    let field = (conn.rcv_wnd() + (1 << conn.rcv_scale) - 1 >> conn.rcv_scale).min(0xffff);
     conn.rcv_edge = conn.rcv_edge.max(conn.rcv_nxt + (field << conn.rcv_scale));
     field as u16
 }
@@ -195,10 +195,7 @@ fn new_segment(conn: &mut Conn, pipe: u32, window: u32, shared: &Shared, now: In
         return None;
     }
     let idle = conn.snd_nxt == conn.snd_una;
-    if idle
-        && now_minus(now, conn.sent_ms)
-            > conn.rtt.rto(0, shared.config.rto_min, shared.config.rto_max).as_millis() as u32
-    {
+    if idle && u64::from(now_minus(now, conn.sent_ms)) * 1_000 > conn.rtt.rto_us(0, shared.rto) {
         // RFC 5681 §4.1
         conn.congestion.on_restart(mss);
     }

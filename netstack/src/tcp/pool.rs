@@ -1,11 +1,23 @@
 //! Pooled objects: taken when a connection has data, given back when it has none, their memory kept.
 
+use std::collections::VecDeque;
+
 use super::control_block::NONE;
 
 /// What can be emptied and used again.
 pub(crate) trait Reusable: Default {
     /// Drops the content, keeps (a bounded amount of) memory.
     fn reset(&mut self);
+}
+
+/// Empties a queue and gives its memory back beyond `keep` elements. Cheap when there is little in it, as there is
+/// each time that a request was answered.
+#[inline]
+pub(crate) fn empty<T>(queue: &mut VecDeque<T>, keep: usize) {
+    while queue.pop_back().is_some() {}
+    if queue.capacity() > keep {
+        queue.shrink_to(keep);
+    }
 }
 
 /// Objects by index.

@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 
 use super::chunk::RecvChunk;
-use super::pool::Reusable;
+use super::pool::{self, Reusable};
 use super::sack::{Blocks, RangeSet, Reporter};
 use super::seq::Seq;
 use crate::frame::Frame;
@@ -96,10 +96,8 @@ pub(crate) struct RecvState {
 
 impl Reusable for RecvState {
     fn reset(&mut self) {
-        self.queue.clear();
-        self.queue.shrink_to(KEEP);
-        self.pieces.clear();
-        self.pieces.shrink_to(KEEP);
+        pool::empty(&mut self.queue, KEEP);
+        pool::empty(&mut self.pieces, KEEP);
         self.unsettled = 0;
         self.held.clear();
         self.reporter = Reporter::default();

@@ -1,4 +1,4 @@
-//! Round-trip time and retransmission timeout (RFC 6298).
+//! Round-trip time and retransmission timeout (RFC 6298), in whole microseconds: every segment sent computes one.
 
 use core::time::Duration;
 
@@ -18,8 +18,9 @@ pub(crate) struct Rtt {
 
 impl Rtt {
     /// A sample. Karn's rule (RFC 6298 §3) is the caller's: none of segments sent twice, but by timestamp.
-    pub(crate) fn sample(&mut self, rtt: Duration) {
-        let rtt_us = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX).clamp(1, 600_000_000);
+    #[inline]
+    pub(crate) fn sample(&mut self, rtt_us: u64) {
+        let rtt_us = rtt_us.clamp(1, 600_000_000) as u32;
         if self.srtt_us == 0 {
             // RFC 6298 §2.2
             self.srtt_us = rtt_us;
@@ -44,14 +45,30 @@ impl Rtt {
         (self.srtt_us != 0).then(|| Duration::from_micros(u64::from(self.srtt_us)))
     }
 
-    /// The timeout after `backoff` doublings (RFC 6298 §2.3, §5.5), within the bounds.
-    pub(crate) fn rto(&self, backoff: u8, min: Duration, max: Duration) -> Duration {
-        let base = if self.srtt_us == 0 {
-            Duration::from_micros(u64::from(if self.rttvar_us == 0 { INITIAL_US } else { self.rttvar_us }))
-        } else {
-            Duration::from_micros(u64::from(self.srtt_us) + 4 * u64::from(self.rttvar_us)).max(min)
+    /// The timeout after `backoff` doublings (RFC 6298 §2.3, §5.5), within the bounds, in microseconds.
+    #[inline]
+    pub(crate) fn rto_us(&self, backoff: u8, bounds: RtoBounds) -> u64 {
+        let base = match (self.srtt_us, self.rttvar_us) {
+            (0, 0) => u64::from(INITIAL_US),
+            (0, start) => u64::from(start),
+            (srtt, rttvar) => (u64::from(srtt) + 4 * u64::from(rttvar)).max(bounds.min_us),
         };
-        base.saturating_mul(1 << backoff.min(16)).min(max)
+        (base << backoff.min(16)).min(bounds.max_us)
+    }
+}
+
+/// What a timeout is held within.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RtoBounds {
+    min_us: u64,
+    max_us: u64,
+}
+
+impl RtoBounds {
+    pub(crate) fn new(min: Duration, max: Duration) -> RtoBounds {
+        // A limit of twelve days leaves room for every doubling.
+        let micros = |bound: Duration| bound.as_micros().min(1 << 40) as u64;
+        RtoBounds { min_us: micros(min), max_us: micros(max) }
     }
 }
 
@@ -62,29 +79,33 @@ mod tests {
     const MIN: Duration = Duration::from_millis(200);
     const MAX: Duration = Duration::from_secs(60);
 
+    fn rto(rtt: &Rtt, backoff: u8) -> Duration {
+        Duration::from_micros(rtt.rto_us(backoff, RtoBounds::new(MIN, MAX)))
+    }
+
     #[test]
     fn it_starts_at_a_second_and_backs_off_to_the_limit() {
         let mut rtt = Rtt::default();
-        assert_eq!(rtt.rto(0, MIN, MAX), Duration::from_secs(1));
-        assert_eq!(rtt.rto(3, MIN, MAX), Duration::from_secs(8));
-        assert_eq!(rtt.rto(255, MIN, MAX), MAX);
+        assert_eq!(rto(&rtt, 0), Duration::from_secs(1));
+        assert_eq!(rto(&rtt, 3), Duration::from_secs(8));
+        assert_eq!(rto(&rtt, 255), MAX);
         rtt.start_conservative_after_syn();
-        assert_eq!((rtt.rto(0, MIN, MAX), rtt.srtt()), (Duration::from_secs(3), None));
+        assert_eq!((rto(&rtt, 0), rtt.srtt()), (Duration::from_secs(3), None));
     }
 
     #[test]
     fn it_smooths_as_the_rfc_says() {
         let mut rtt = Rtt::default();
         rtt.start_conservative_after_syn();
-        rtt.sample(Duration::from_millis(100));
+        rtt.sample(100_000);
         assert_eq!(rtt.srtt(), Some(Duration::from_millis(100)));
-        assert_eq!(rtt.rto(0, MIN, MAX), Duration::from_millis(300));
-        rtt.sample(Duration::from_millis(180));
+        assert_eq!(rto(&rtt, 0), Duration::from_millis(300));
+        rtt.sample(180_000);
         assert_eq!(rtt.srtt(), Some(Duration::from_millis(110)));
-        assert_eq!(rtt.rto(0, MIN, MAX), Duration::from_micros(110_000 + 4 * 57_500));
+        assert_eq!(rto(&rtt, 0), Duration::from_micros(110_000 + 4 * 57_500));
         for _ in 0..100 {
-            rtt.sample(Duration::ZERO);
+            rtt.sample(0);
         }
-        assert_eq!(rtt.rto(0, MIN, MAX), MIN);
+        assert_eq!(rto(&rtt, 0), MIN);
     }
 }

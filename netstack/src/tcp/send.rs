@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::pool::Reusable;
+use super::pool::{self, Reusable};
 use super::sack::RangeSet;
 
 /// Queue capacity that a pooled object keeps.
@@ -42,8 +42,7 @@ pub(crate) struct SendState {
 
 impl Reusable for SendState {
     fn reset(&mut self) {
-        self.queue.clear();
-        self.queue.shrink_to(KEEP);
+        pool::empty(&mut self.queue, KEEP);
         self.head = 0;
         self.next = Cursor::default();
         self.again = Cursor::default();
@@ -87,6 +86,16 @@ impl SendState {
     #[inline]
     pub(crate) fn gather(&mut self, position: usize, out: &mut [u8]) -> usize {
         if position == self.next.position {
+            if let Some(piece) = self.queue.get(self.next.piece)
+                && let Some(from) = piece.get(self.next.offset..self.next.offset + out.len())
+                && self.next.offset + out.len() < piece.len()
+            {
+                // The usual case: the segment lies within one piece.
+                out.copy_from_slice(from);
+                self.next.offset += out.len();
+                self.next.position += out.len();
+                return out.len();
+            }
             let (cursor, copied) = self.copy(self.next, position, out);
             self.next = cursor;
             return copied;

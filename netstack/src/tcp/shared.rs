@@ -9,6 +9,7 @@ use super::isn::IsnGenerator;
 use super::listen::Listeners;
 use super::pool::Pool;
 use super::receive::{Held, OutOfOrderLimits, RecvState};
+use super::rtt::RtoBounds;
 use super::send::SendState;
 use super::table::Table;
 use super::time_wait::TimeWaits;
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) listeners: Listeners,
     pub(crate) time_waits: TimeWaits,
     pub(crate) wheel: TimerWheel,
+    pub(crate) rto: RtoBounds,
     pub(crate) recv: Pool<RecvState>,
     pub(crate) send: Pool<SendState>,
     pub(crate) held: Held,
@@ -48,6 +50,7 @@ impl Shared {
             listeners: Listeners::new(wheel()),
             time_waits: TimeWaits::new(wheel()),
             wheel: wheel(),
+            rto: RtoBounds::new(config.rto_min, config.rto_max),
             recv: Pool::default(),
             send: Pool::default(),
             held,

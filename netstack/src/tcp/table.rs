@@ -8,8 +8,7 @@
 //! The hash is keyed with a secret of the worker, so nobody can aim at one chain. Growth keeps both tables for a while
 //! and moves a few slots with each insertion: no packet ever waits for a million entries to be moved.
 
-use siphasher::sip::SipHasher13;
-
+use super::siphash::SipKey;
 use super::tuple::Tuple;
 use crate::rng::Seed;
 
@@ -61,7 +60,7 @@ const FREE: Slot = Slot { hash: 0, entry: EMPTY };
 
 /// The table. Hashes are computed by the caller, once for each segment.
 pub(crate) struct Table {
-    hasher: SipHasher13,
+    key: SipKey,
     slots: Vec<Slot>,
     len: usize,
     /// The table before the last growth, until everything has moved.
@@ -75,7 +74,7 @@ impl Table {
         let (k0, k1) = seed.keys(u64::from_le_bytes(*b"tcp-tabl"));
         let slots = (reserve.max(64) * 3 / 2).next_power_of_two();
         Table {
-            hasher: SipHasher13::new_with_keys(k0, k1),
+            key: SipKey::new(k0, k1),
             slots: vec![FREE; slots],
             len: 0,
             old: Vec::new(),
@@ -86,8 +85,7 @@ impl Table {
 
     #[inline]
     pub(crate) fn hash(&self, tuple: &Tuple) -> u32 {
-        let (bytes, n) = tuple.hash_input();
-        self.hasher.hash(bytes.get(..n).unwrap_or_default()) as u32
+        tuple.hash(&self.key) as u32
     }
 
     /// Entries.

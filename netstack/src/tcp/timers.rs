@@ -19,7 +19,7 @@ const FORGET_PATH_AFTER: u8 = 3;
 /// Starts the retransmission timer from now (RFC 6298 §5).
 #[inline]
 pub(crate) fn restart_retransmit(conn: &mut Conn, shared: &Shared, now: Instant) {
-    conn.retransmit_at = now + conn.rtt.rto(conn.backoff, shared.config.rto_min, shared.config.rto_max);
+    conn.retransmit_at = now.plus_micros(conn.rtt.rto_us(conn.backoff, shared.rto));
 }
 
 /// Nothing is in flight any more.

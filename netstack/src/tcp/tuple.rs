@@ -1,32 +1,63 @@
 //! The 4-tuple that names a connection, in one form for both families.
+//!
+//! Every segment makes one, hashes it and compares it: an address is two words here, so that each of that is a few
+//! instructions.
 
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::siphash::SipKey;
 
 /// An address as 16 bytes; IPv4 in its IPv6-mapped form (RFC 4291 §2.5.5.2), which never appears on the wire here.
 #[inline]
 pub(crate) fn octets(address: IpAddr) -> [u8; 16] {
     match address {
-        IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
-        }
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
         IpAddr::V6(v6) => v6.octets(),
     }
 }
 
-#[inline]
-fn address(octets: [u8; 16]) -> IpAddr {
-    match octets {
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => IpAddr::from([a, b, c, d]),
-        octets => IpAddr::V6(Ipv6Addr::from(octets)),
+/// An address as two numbers, the first bytes in the high one; IPv4 mapped as in [`octets`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Address {
+    high: u64,
+    low: u64,
+}
+
+/// What stands before an IPv4 address in the low word.
+const MAPPED: u64 = 0xffff;
+
+impl Address {
+    #[inline]
+    fn new(address: IpAddr) -> Address {
+        match address {
+            IpAddr::V4(v4) => Address { high: 0, low: MAPPED << 32 | u64::from(u32::from(v4)) },
+            IpAddr::V6(v6) => {
+                let bits = u128::from(v6);
+                Address { high: (bits >> 64) as u64, low: bits as u64 }
+            }
+        }
+    }
+
+    #[inline]
+    fn is_v4(self) -> bool {
+        self.high == 0 && self.low >> 32 == MAPPED
+    }
+
+    #[inline]
+    fn ip(self) -> IpAddr {
+        if self.is_v4() {
+            IpAddr::V4(Ipv4Addr::from(self.low as u32))
+        } else {
+            IpAddr::V6(Ipv6Addr::from(u128::from(self.high) << 64 | u128::from(self.low)))
+        }
     }
 }
 
 /// Both ends of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Tuple {
-    local: [u8; 16],
-    remote: [u8; 16],
+    local: Address,
+    remote: Address,
     pub(crate) local_port: u16,
     pub(crate) remote_port: u16,
 }
@@ -34,17 +65,17 @@ pub(crate) struct Tuple {
 impl Tuple {
     #[inline]
     pub(crate) fn new(local: IpAddr, local_port: u16, remote: IpAddr, remote_port: u16) -> Tuple {
-        Tuple { local: octets(local), remote: octets(remote), local_port, remote_port }
+        Tuple { local: Address::new(local), remote: Address::new(remote), local_port, remote_port }
     }
 
     #[inline]
     pub(crate) fn local_ip(&self) -> IpAddr {
-        address(self.local)
+        self.local.ip()
     }
 
     #[inline]
     pub(crate) fn remote_ip(&self) -> IpAddr {
-        address(self.remote)
+        self.remote.ip()
     }
 
     pub(crate) fn local(&self) -> SocketAddr {
@@ -55,23 +86,28 @@ impl Tuple {
         SocketAddr::new(self.remote_ip(), self.remote_port)
     }
 
-    /// The bytes that keyed hashes cover, and how many there are: IPv4 addresses are hashed as four bytes.
+    /// A keyed hash; IPv4 addresses are hashed as one word.
     #[inline]
-    pub(crate) fn hash_input(&self) -> ([u8; 36], usize) {
-        let mut bytes = [0; 36];
-        if self.local.starts_with(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]) {
-            bytes[..4].copy_from_slice(&self.local[12..]);
-            bytes[4..8].copy_from_slice(&self.remote[12..]);
-            bytes[8..10].copy_from_slice(&self.local_port.to_be_bytes());
-            bytes[10..12].copy_from_slice(&self.remote_port.to_be_bytes());
-            (bytes, 12)
+    pub(crate) fn hash(&self, key: &SipKey) -> u64 {
+        let ports = u32::from(self.local_port) << 16 | u32::from(self.remote_port);
+        let (local, remote) = (self.local, self.remote);
+        if local.is_v4() {
+            key.hash([local.low << 32 | remote.low & 0xffff_ffff], ports)
         } else {
-            bytes[..16].copy_from_slice(&self.local);
-            bytes[16..32].copy_from_slice(&self.remote);
-            bytes[32..34].copy_from_slice(&self.local_port.to_be_bytes());
-            bytes[34..].copy_from_slice(&self.remote_port.to_be_bytes());
-            (bytes, 36)
+            key.hash([local.high, local.low, remote.high, remote.low], ports)
         }
+    }
+
+    /// The bytes of all fields, for a hash that is not on the path of every segment.
+    pub(crate) fn bytes(&self) -> [u8; 36] {
+        let mut bytes = [0; 36];
+        let words = [self.local.high, self.local.low, self.remote.high, self.remote.low];
+        for (out, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *out = word.to_be_bytes();
+        }
+        bytes[32..34].copy_from_slice(&self.local_port.to_be_bytes());
+        bytes[34..].copy_from_slice(&self.remote_port.to_be_bytes());
+        bytes
     }
 }
 
@@ -89,11 +125,25 @@ mod tests {
 
     #[test]
     fn addresses_come_back_as_they_went_in() {
-        for (local, remote, bytes) in [("10.1.2.3", "192.0.2.9", 12), ("fd00::1", "2001:db8::2", 36)] {
-            let tuple = Tuple::new(local.parse().unwrap(), 80, remote.parse().unwrap(), 40_000);
-            assert_eq!(tuple.local(), SocketAddr::new(local.parse().unwrap(), 80));
-            assert_eq!(tuple.remote(), SocketAddr::new(remote.parse().unwrap(), 40_000));
-            assert_eq!(tuple.hash_input().1, bytes);
+        for (local, remote) in [("10.1.2.3", "192.0.2.9"), ("fd00::1", "2001:db8::2")] {
+            let (local, remote): (IpAddr, IpAddr) = (local.parse().unwrap(), remote.parse().unwrap());
+            let tuple = Tuple::new(local, 80, remote, 40_000);
+            assert_eq!(tuple.local(), SocketAddr::new(local, 80));
+            assert_eq!(tuple.remote(), SocketAddr::new(remote, 40_000));
+            let bytes = [&octets(local)[..], &octets(remote), &[0, 80, 0x9c, 0x40]].concat();
+            assert_eq!(tuple.bytes()[..], bytes);
+        }
+    }
+
+    #[test]
+    fn every_field_changes_the_hash() {
+        let key = SipKey::new(1, 2);
+        for [a, b, c] in [["10.0.0.1", "10.0.0.2", "10.0.0.3"], ["fd00::1", "fd00::2", "fd00:0:0:1::1"]] {
+            let [a, b, c] = [a, b, c].map(|text| text.parse::<IpAddr>().unwrap());
+            let tuples = [(a, 1, b, 2), (c, 1, b, 2), (a, 1, c, 2), (a, 3, b, 2), (a, 1, b, 3), (b, 1, a, 2), (a, 2, b, 1)];
+            let mut hashes = tuples.map(|(local, lp, remote, rp)| Tuple::new(local, lp, remote, rp).hash(&key));
+            hashes.sort_unstable();
+            assert!(hashes.windows(2).all(|pair| pair[0] != pair[1]));
         }
     }
 

@@ -14,7 +14,7 @@ use config::{Config, Diagnostic, Diagnostics, ListenAddress};
 use crossbeam_channel::bounded;
 use port::capture::CaptureControl;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use start::{Common, Go, spawn};
 use std::time::Duration;
@@ -50,6 +50,18 @@ pub struct PortSummary {
     pub queue: u32,
     /// Its addresses with prefix lengths.
     pub addresses: Vec<String>,
+}
+
+impl Changing {
+    /// Makes the devices redirect what is listened on.
+    fn redirect(&mut self, listen: &[ListenAddress]) -> Result<(), String> {
+        for device in &mut self.devices {
+            if let Device::AfXdp { device, addresses } = device {
+                device.update(&devices::services(listen), addresses).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a reload came to.
@@ -152,7 +164,7 @@ impl Supervisor {
     }
 
     /// The snapshot in force.
-    pub fn snapshot(&self) -> std::sync::Arc<Snapshot> {
+    pub fn snapshot(&self) -> Arc<Snapshot> {
         self.current.load()
     }
 
@@ -167,14 +179,14 @@ impl Supervisor {
     }
 
     /// Reads the file again and puts it in force everywhere, or changes nothing.
-    pub fn reload(&self) -> Result<Reloaded, Vec<String>> {
+    pub fn reload(self: &Arc<Self>) -> Result<Reloaded, Vec<String>> {
         let mut changing = self.changing();
         let result = self.try_reload(&mut changing);
         changing.last_error = result.as_ref().err().map(|errors| errors.join("\n"));
         result
     }
 
-    fn try_reload(&self, changing: &mut Changing) -> Result<Reloaded, Vec<String>> {
+    fn try_reload(self: &Arc<Self>, changing: &mut Changing) -> Result<Reloaded, Vec<String>> {
         let refused = |errors: Diagnostics| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
         let loaded = Config::load(&self.file, std::env::vars()).map_err(refused)?;
         if let Some(error) = needs_restart(&changing.config, &loaded.config) {
@@ -190,26 +202,31 @@ impl Supervisor {
         Ok(Reloaded { generation, routes, warnings: loaded.warnings.into_iter().chain(more).collect() })
     }
 
-    /// Opens new listen addresses in the workers, then lets the NIC send what is for them; the old ones go last.
-    fn listen_on(&self, changing: &mut Changing, next: &Config) -> Result<(), Vec<String>> {
+    /// Opens new listen addresses in the workers, then lets the NIC send what is for them. What is no longer listened
+    /// on stays redirected for the time of a drain, so that connections which stand there can finish.
+    fn listen_on(self: &Arc<Self>, changing: &mut Changing, next: &Config) -> Result<(), Vec<String>> {
         let (old, new) = (changing.config.server.listen.clone(), next.server.listen.clone());
         if old == new {
             return Ok(());
         }
-        let one = |error: String| vec![error];
-        if let Err(error) = self.listen_everywhere(&new) {
+        let both: Vec<ListenAddress> = old.iter().chain(&new).cloned().collect();
+        let applied = self.listen_everywhere(&new).and_then(|()| changing.redirect(&both));
+        if let Err(error) = applied {
             // Those that had taken it go back; they listened on the old addresses before, so that cannot fail.
             let _ = self.listen_everywhere(&old);
-            return Err(one(error));
+            return Err(vec![error]);
         }
-        for device in &mut changing.devices {
-            if let Device::AfXdp { device, addresses } = device
-                && let Err(error) = device.update(&devices::services(&new), addresses)
-            {
-                let _ = self.listen_everywhere(&old);
-                return Err(one(error.to_string()));
-            }
-        }
+        let (supervisor, pause) = (Arc::clone(self), next.server.timeouts.drain);
+        let narrowing = std::thread::Builder::new().name("narrow".to_owned()).spawn(move || {
+            #[allow(clippy::disallowed_methods, reason = "a control thread that waits for connections to end")]
+            std::thread::sleep(pause);
+            let mut changing = supervisor.changing();
+            let listen = changing.config.server.listen.clone();
+            // Removing entries needs no room in a map; what fails is left redirected, and answered with a reset.
+            let _ = changing.redirect(&listen);
+        });
+        // Without a thread the old addresses stay redirected until the next change.
+        drop(narrowing);
         Ok(())
     }
 

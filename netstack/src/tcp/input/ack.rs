@@ -1,7 +1,5 @@
 //! The acknowledgment field: what it frees, measures and reveals (RFC 9293 §3.10.7.4, fifth).
 
-use core::time::Duration;
-
 use super::super::congestion::{Ack, CongestionControl};
 use super::super::control_block::{Conn, Phase, flag};
 use super::super::event::Ready;
@@ -132,14 +130,14 @@ fn measure(conn: &mut Conn, segment: &Segment, now: Instant) -> bool {
     if conn.has(flag::RTT_TIMED) {
         if segment.ack.at_or_after(conn.timed_seq) {
             conn.clear(flag::RTT_TIMED);
-            conn.rtt.sample(now - conn.timed_at);
+            conn.rtt.sample(now.micros_since(conn.timed_at));
             return true;
         }
     } else if let Some(ts) = segment.timestamps.filter(|ts| conn.has(flag::TIMESTAMPS) && ts.ecr != 0) {
         let elapsed = conn.ts_now(now).wrapping_sub(ts.ecr);
         // A peer that invents echoes shall not stretch the timeout beyond reason.
         if elapsed < 60_000 {
-            conn.rtt.sample(Duration::from_millis(u64::from(elapsed)));
+            conn.rtt.sample(u64::from(elapsed) * 1_000);
             return true;
         }
     }

@@ -162,10 +162,10 @@ fn promote(conn: &mut Conn, entry: &HalfOpen, segment: &Segment, shared: &Shared
     conn.peer_mss = entry.peer_mss;
     conn.set_mss(output::path_mss(&entry.tuple, ctx), shared.config.min_mss);
     match (entry.sent_at, segment.timestamps) {
-        (Some(sent), _) => conn.rtt.sample(ctx.now - sent),
+        (Some(sent), _) => conn.rtt.sample(ctx.now.micros_since(sent)),
         (None, Some(ts)) if entry.timestamps => {
             let elapsed = conn.ts_now(ctx.now).wrapping_sub(ts.ecr);
-            conn.rtt.sample(Duration::from_millis(u64::from(elapsed)));
+            conn.rtt.sample(u64::from(elapsed) * 1_000);
         }
         // RFC 6298 §5.7
         _ => conn.rtt.start_conservative_after_syn(),

@@ -96,11 +96,11 @@ pub(super) fn complete(conn: &mut Conn, index: u32, segment: &Segment, shared: &
         return;
     }
     if conn.has(flag::RTT_TIMED) {
-        conn.rtt.sample(ctx.now - conn.timed_at);
+        conn.rtt.sample(ctx.now.micros_since(conn.timed_at));
         conn.clear(flag::RTT_TIMED);
     } else if let Some(ts) = segment.timestamps.filter(|_| conn.has(flag::TIMESTAMPS)) {
         let elapsed = conn.ts_now(ctx.now).wrapping_sub(ts.ecr);
-        conn.rtt.sample(core::time::Duration::from_millis(u64::from(elapsed)));
+        conn.rtt.sample(u64::from(elapsed) * 1_000);
     } else {
         // RFC 6298 §5.7: the SYN was sent more than once, so nothing was measured.
         conn.rtt.start_conservative_after_syn();
