@@ -168,7 +168,9 @@ impl GenerateArgs {
 
 fn address_of(text: &str) -> Result<IpAddr, BenchError> {
     let address = text.split('/').next().unwrap_or(text);
-    address.parse().map_err(|_| BenchError::new(format!("`{text}` is not an address with a prefix length, as 10.0.0.9/24")))
+    address
+        .parse()
+        .map_err(|_| BenchError::new(format!("`{text}` is not an address with a prefix length, as 10.0.0.9/24")))
 }
 
 /// Runs the generator in this process.

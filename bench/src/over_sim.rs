@@ -45,7 +45,13 @@ pub fn run(scenario: &Scenario, args: &RunArgs) -> Result<Outcome, BenchError> {
     outcome?
 }
 
-fn generate(end: RingEnd, scenario: &Scenario, seconds: f64, core: usize, clock: &Clock) -> Result<Outcome, BenchError> {
+fn generate(
+    end: RingEnd,
+    scenario: &Scenario,
+    seconds: f64,
+    core: usize,
+    clock: &Clock,
+) -> Result<Outcome, BenchError> {
     host::pin_this_thread(core);
     let port = end.into_port();
     let locals: Vec<IpAddr> = (0..8).map(|i| IpAddr::from([10, 79, 0, 16 + i])).collect();

@@ -28,7 +28,13 @@ pub struct Scenario {
 
 /// All scenarios. Each asks for the fixed answer `GET /fastest/ever/ok`.
 pub fn scenarios() -> Vec<Scenario> {
-    let row = |name, wiring, connections, idle_connections, reuse| Scenario { name, wiring, connections, idle_connections, reuse };
+    let row = |name, wiring, connections, idle_connections, reuse| Scenario {
+        name,
+        wiring,
+        connections,
+        idle_connections,
+        reuse,
+    };
     vec![
         row("h1-fixed-1", Wiring::Veth, 1, 0, Reuse::KeepAlive),
         row("h1-fixed-64", Wiring::Veth, 64, 0, Reuse::KeepAlive),

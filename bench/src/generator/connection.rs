@@ -60,7 +60,8 @@ impl Active {
     }
 
     pub fn opening(&mut self, conn: ConnId, now: Instant) {
-        *self = Active { conn: Some(conn), phase: Phase::Opening, since: now, learned: self.learned, got: 0, strict: None };
+        *self =
+            Active { conn: Some(conn), phase: Phase::Opening, since: now, learned: self.learned, got: 0, strict: None };
     }
 
     pub fn standing(&mut self) {

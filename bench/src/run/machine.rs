@@ -33,7 +33,9 @@ pub fn facts(args: &RunArgs) -> Facts {
         notes.push("real-time priority is not allowed here (chrt -f 1): both sides ran without it; rates are lower and unsteady".into());
     }
     if cores < 2 {
-        notes.push("one core only: server and generator share it, so no figure says anything about the server alone".into());
+        notes.push(
+            "one core only: server and generator share it, so no figure says anything about the server alone".into(),
+        );
     }
     Facts {
         date: said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),

@@ -25,9 +25,13 @@ pub fn render(report: &Report) -> String {
         page.push_str(&format!("<p class=note>{}</p>", escape(note)));
     }
     page.push_str(&plot(report, "Answers a second on one server core", "1/s", |row| row.requests_per_second));
-    page.push_str(&plot(report, "Busy time of the server's core for one request", "µs, less is better", |row| row.cpu_us_per_request));
+    page.push_str(&plot(report, "Busy time of the server's core for one request", "µs, less is better", |row| {
+        row.cpu_us_per_request
+    }));
     page.push_str(&plot(report, "99th percentile of latency", "µs, less is better", |row| row.p99_us));
-    page.push_str(&plot(report, "Memory for one idle connection", "bytes, less is better", |row| row.bytes_per_connection));
+    page.push_str(&plot(report, "Memory for one idle connection", "bytes, less is better", |row| {
+        row.bytes_per_connection
+    }));
     page.push_str(&table(&report.rows));
     page
 }
@@ -46,7 +50,19 @@ fn plot(report: &Report, title: &str, unit: &str, figure: impl Fn(&Row) -> Optio
 
 fn table(rows: &[Row]) -> String {
     let heads = [
-        "scenario", "server", "port", "conns", "idle", "req/s", "p50 µs", "p99 µs", "p99.9 µs", "cpu µs/req", "instr/req", "B/idle conn", "",
+        "scenario",
+        "server",
+        "port",
+        "conns",
+        "idle",
+        "req/s",
+        "p50 µs",
+        "p99 µs",
+        "p99.9 µs",
+        "cpu µs/req",
+        "instr/req",
+        "B/idle conn",
+        "",
     ];
     let mut html = String::from("<table><tr>");
     heads.iter().for_each(|head| html.push_str(&format!("<th>{head}")));

@@ -35,7 +35,20 @@ impl Wire {
         command("ip", &["netns", "add", gen_])?;
         command(
             "ip",
-            &["link", "add", SERVER_INTERFACE, "netns", srv, "type", "veth", "peer", "name", CLIENT_INTERFACE, "netns", gen_],
+            &[
+                "link",
+                "add",
+                SERVER_INTERFACE,
+                "netns",
+                srv,
+                "type",
+                "veth",
+                "peer",
+                "name",
+                CLIENT_INTERFACE,
+                "netns",
+                gen_,
+            ],
         )?;
         for (namespace, interface) in [(srv, SERVER_INTERFACE), (gen_, CLIENT_INTERFACE)] {
             command("ip", &["-n", namespace, "link", "set", "lo", "up"])?;
@@ -46,7 +59,8 @@ impl Wire {
         }
         command("ip", &["-n", srv, "addr", "add", &format!("{SERVER}/24"), "dev", SERVER_INTERFACE])?;
         if kind == ServerKind::Nginx {
-            let steer = format!("echo {:x} > /sys/class/net/{SERVER_INTERFACE}/queues/rx-0/rps_cpus", 1u64 << server_core);
+            let steer =
+                format!("echo {:x} > /sys/class/net/{SERVER_INTERFACE}/queues/rx-0/rps_cpus", 1u64 << server_core);
             command("ip", &["netns", "exec", srv, "sh", "-c", &steer])?;
         }
         Ok(wire)

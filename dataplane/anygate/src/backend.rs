@@ -194,7 +194,10 @@ impl Backend for ControlBackend {
 
     fn routes(&self) -> RoutesReply {
         let snapshot = self.0.snapshot();
-        RoutesReply { generation: snapshot.generation, routes: snapshot.router.rules().iter().map(route_info).collect() }
+        RoutesReply {
+            generation: snapshot.generation,
+            routes: snapshot.router.rules().iter().map(route_info).collect(),
+        }
     }
 
     fn explain(&self, request: &ExplainRequest) -> Result<ExplainReply, ApiError> {
@@ -203,7 +206,9 @@ impl Backend for ControlBackend {
             .map_err(|reason| ApiError::new(ErrorCode::InvalidArgument, reason))?;
         let explanation = snapshot.router.explain(asked.method, asked.host.as_deref(), &asked.path);
         let allowed = match explanation.found {
-            Found::MethodNotAllowed { allow } | Found::Options { allow } => allow.iter().map(|m| m.to_string()).collect(),
+            Found::MethodNotAllowed { allow } | Found::Options { allow } => {
+                allow.iter().map(|m| m.to_string()).collect()
+            }
             Found::Rule(_) | Found::NotFound | Found::Refused(_) => Vec::new(),
         };
         let passed = explanation.passed_over.iter().map(|c| format!("passed over: {} ({})", c.rule.route, c.why));

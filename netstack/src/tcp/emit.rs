@@ -82,8 +82,7 @@ pub(crate) fn reset_for(
 pub(crate) fn send_reset(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) {
     let timestamps = conn.has(flag::TIMESTAMPS).then(|| Timestamps { val: conn.ts_now(ctx.now), ecr: conn.ts_recent });
     let seq = conn.snd_nxt.min(conn.snd_una + conn.snd_wnd);
-    let header =
-        Header { seq, ack: conn.rcv_nxt, flags: RST | ACK, timestamps, ..addressed(&conn.tuple) };
+    let header = Header { seq, ack: conn.rcv_nxt, flags: RST | ACK, timestamps, ..addressed(&conn.tuple) };
     let Conn { tuple, path, .. } = conn;
     emit_control(&header, tuple, path, shared, ctx);
 }

@@ -73,14 +73,7 @@ impl Table {
     pub(crate) fn new(seed: &Seed, reserve: usize) -> Table {
         let (k0, k1) = seed.keys(u64::from_le_bytes(*b"tcp-tabl"));
         let slots = (reserve.max(64) * 3 / 2).next_power_of_two();
-        Table {
-            key: SipKey::new(k0, k1),
-            slots: vec![FREE; slots],
-            len: 0,
-            old: Vec::new(),
-            old_left: 0,
-            old_next: 0,
-        }
+        Table { key: SipKey::new(k0, k1), slots: vec![FREE; slots], len: 0, old: Vec::new(), old_left: 0, old_next: 0 }
     }
 
     #[inline]

@@ -140,7 +140,8 @@ mod tests {
         let key = SipKey::new(1, 2);
         for [a, b, c] in [["10.0.0.1", "10.0.0.2", "10.0.0.3"], ["fd00::1", "fd00::2", "fd00:0:0:1::1"]] {
             let [a, b, c] = [a, b, c].map(|text| text.parse::<IpAddr>().unwrap());
-            let tuples = [(a, 1, b, 2), (c, 1, b, 2), (a, 1, c, 2), (a, 3, b, 2), (a, 1, b, 3), (b, 1, a, 2), (a, 2, b, 1)];
+            let tuples =
+                [(a, 1, b, 2), (c, 1, b, 2), (a, 1, c, 2), (a, 3, b, 2), (a, 1, b, 3), (b, 1, a, 2), (a, 2, b, 1)];
             let mut hashes = tuples.map(|(local, lp, remote, rp)| Tuple::new(local, lp, remote, rp).hash(&key));
             hashes.sort_unstable();
             assert!(hashes.windows(2).all(|pair| pair[0] != pair[1]));

@@ -14,7 +14,12 @@ use std::sync::Arc;
 pub(super) fn serve(file: &Path) -> ExitCode {
     let Some((config, snapshot)) = show::load(file) else { return ExitCode::FAILURE };
     if config.ports.is_empty() {
-        eprintln!("{}", config.error_at("ports", "there is no port to serve on").help("add `ports: [{kind: af_xdp, interface: eth1}]`"));
+        eprintln!(
+            "{}",
+            config
+                .error_at("ports", "there is no port to serve on")
+                .help("add `ports: [{kind: af_xdp, interface: eth1}]`")
+        );
         return ExitCode::FAILURE;
     }
     // Before the workers start, so that no signal finds the default handler.
@@ -110,4 +115,3 @@ fn watch(mut signals: Signals, supervisor: Arc<Supervisor>) -> std::io::Result<s
         }
     })
 }
-

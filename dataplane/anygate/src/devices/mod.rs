@@ -116,7 +116,8 @@ pub fn open(config: &Config) -> Result<Opened, SetupError> {
     let queues = opened.workers.len();
     match config.server.workers {
         Workers::Count(count) if usize::from(count) != queues => {
-            let reason = format!("`workers` is {count}, but the ports have {queues} queues, and each queue needs one worker");
+            let reason =
+                format!("`workers` is {count}, but the ports have {queues} queues, and each queue needs one worker");
             let help = "write `workers: auto`, or set the number of `queues` of the ports";
             return Err(SetupError::Config(Box::new(config.error_at("server.workers", reason).help(help))));
         }
@@ -197,7 +198,13 @@ fn open_af_xdp(config: &Config, index: usize, port: &AfXdpConfig, opened: &mut O
     };
     let (device, queues) = AfXdpDevice::open(device).map_err(failed)?;
     let link = device.link();
-    opened.notes.push(format!("{}: {} mode, {} queues, driver {}", which(), device.mode().name(), queues.len(), link.driver));
+    opened.notes.push(format!(
+        "{}: {} mode, {} queues, driver {}",
+        which(),
+        device.mode().name(),
+        queues.len(),
+        link.driver
+    ));
     opened.notes.extend(device.notes().iter().map(|note| format!("{}: {note}", which())));
     let mtu = match port.mtu {
         config::Mtu::Auto => u16::try_from(link.mtu).unwrap_or(u16::MAX),
@@ -221,7 +228,9 @@ fn queue_count(config: &Config, index: usize, queues: &Queues) -> Result<Option<
     match queues {
         Queues::Auto => Ok(None),
         Queues::First(count) => Ok(Some(u32::from(*count))),
-        Queues::List(list) if (0u16..).zip(list).all(|(number, &listed)| number == listed) => Ok(Some(list.len() as u32)),
+        Queues::List(list) if (0u16..).zip(list).all(|(number, &listed)| number == listed) => {
+            Ok(Some(list.len() as u32))
+        }
         Queues::List(_) => {
             let reason = "the queues of an interface are served from queue 0 on, without gaps";
             let help = "write how many, as `queues: 2`, and let the NIC spread over those: ethtool -L or -X";
@@ -247,7 +256,15 @@ fn open_tap(config: &Config, index: usize, port: &TapConfig, opened: &mut Opened
         opened.workers.push(WorkerPlan {
             port_index: index,
             queue_number: number,
-            stack: stack::config(config, &cidrs, &port.gateways, queue.mtu(), port.vlan, port.answer_arp, port.answer_echo),
+            stack: stack::config(
+                config,
+                &cidrs,
+                &port.gateways,
+                queue.mtu(),
+                port.vlan,
+                port.answer_arp,
+                port.answer_echo,
+            ),
             queue: Queue::Tap { queue, frames: port.frames as usize },
             core: None,
         });
@@ -288,10 +305,7 @@ pub fn stack_on(
     seed: netstack::rng::Seed,
     now: netstack::Instant,
 ) -> Result<Stack, netstack::ConfigError> {
-    let config = StackConfig {
-        mac: port.info().mac,
-        tx_checksum_offload: port.capabilities().tx_checksum,
-        ..plan.clone()
-    };
+    let config =
+        StackConfig { mac: port.info().mac, tx_checksum_offload: port.capabilities().tx_checksum, ..plan.clone() };
     Stack::new(config, port.pool().clone(), seed, now)
 }

@@ -20,8 +20,9 @@ pub(super) fn addresses(
     };
     if !written.is_empty() {
         let cidr = |c: &config::Cidr| {
-            Cidr::new(c.address, c.prefix_len)
-                .ok_or_else(|| wrong(format!("{} has no prefix of {} bits", c.address, c.prefix_len), "write it as 10.0.0.2/24"))
+            Cidr::new(c.address, c.prefix_len).ok_or_else(|| {
+                wrong(format!("{} has no prefix of {} bits", c.address, c.prefix_len), "write it as 10.0.0.2/24")
+            })
         };
         return written.iter().map(cidr).collect();
     }

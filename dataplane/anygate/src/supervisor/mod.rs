@@ -13,10 +13,10 @@ use crate::worker::{Command, Phase, WorkerHandle};
 use config::{Config, Diagnostic, Diagnostics, ListenAddress};
 use crossbeam_channel::bounded;
 use port::capture::CaptureControl;
+use start::{Common, Go, spawn};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use start::{Common, Go, spawn};
 use std::time::Duration;
 
 /// How long a worker may take to answer a command or to pick up a snapshot.
@@ -90,7 +90,11 @@ impl Threads {
 
 impl Supervisor {
     /// Opens the ports and starts the workers; `notes` get what the operator should know.
-    pub fn start(file: &Path, config: Config, snapshot: Snapshot) -> Result<(Supervisor, Threads, Vec<String>), SetupError> {
+    pub fn start(
+        file: &Path,
+        config: Config,
+        snapshot: Snapshot,
+    ) -> Result<(Supervisor, Threads, Vec<String>), SetupError> {
         let clock = Clock::start();
         let current = Current::new(snapshot);
         let captures = CaptureControl::default();
@@ -235,7 +239,9 @@ impl Supervisor {
             let (reply, answer) = bounded(1);
             let sent = worker.send(Command::Listen { addresses: listen.to_vec(), reply });
             if sent {
-                answer.recv_timeout(WORKER_PATIENCE).map_err(|_| format!("worker {} did not answer", worker.number()))??;
+                answer
+                    .recv_timeout(WORKER_PATIENCE)
+                    .map_err(|_| format!("worker {} did not answer", worker.number()))??;
             }
         }
         Ok(())
@@ -245,9 +251,8 @@ impl Supervisor {
     fn wait_for_generation(&self, generation: u64) {
         let mut waited = Duration::ZERO;
         while waited < WORKER_PATIENCE {
-            let behind = |worker: &&WorkerHandle| {
-                worker.phase() != Phase::Stopped && worker.seen_generation() < generation
-            };
+            let behind =
+                |worker: &&WorkerHandle| worker.phase() != Phase::Stopped && worker.seen_generation() < generation;
             let Some(worker) = self.handles.iter().find(behind) else { return };
             worker.wake();
             let pause = Duration::from_micros(200);

@@ -11,8 +11,8 @@
 mod polling;
 pub mod shared;
 
-pub use polling::Polling;
 use polling::Idleness;
+pub use polling::Polling;
 pub use shared::{Command, Phase, WorkerFigures, WorkerHandle};
 
 use crate::clock::Clock;
@@ -211,7 +211,8 @@ impl<P: Port> Worker<P> {
 
     /// The next moment at which a turn is needed even if nothing arrives.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let deadlines = [self.stack.poll_timeout(), self.http.poll_timeout(), self.port.poll_timeout(), self.drain_until];
+        let deadlines =
+            [self.stack.poll_timeout(), self.http.poll_timeout(), self.port.poll_timeout(), self.drain_until];
         deadlines.into_iter().flatten().min()
     }
 
