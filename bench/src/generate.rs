@@ -142,7 +142,7 @@ impl GenerateArgs {
             connections: scenario.connections,
             idle: scenario.idle_connections,
             new_connections: scenario.reuse == Reuse::NewEach,
-            rate: None,
+            rate: scenario.rate,
             warm_up: 1.0,
             seconds: run.seconds,
             core: Some(run.generator_core),

@@ -24,6 +24,15 @@ pub struct Scenario {
     pub idle_connections: usize,
     /// One connection for all requests, or one each.
     pub reuse: Reuse,
+    /// Requests a second (open loop); `None` is as many as are answered.
+    pub rate: Option<u64>,
+}
+
+impl Scenario {
+    /// Whether the server may sleep between requests: what adaptive polling is for.
+    pub fn is_light(&self) -> bool {
+        self.rate.is_some()
+    }
 }
 
 /// All scenarios. Each asks for the fixed answer `GET /fastest/ever/ok`.
@@ -34,7 +43,9 @@ pub fn scenarios() -> Vec<Scenario> {
         connections,
         idle_connections,
         reuse,
+        rate: None,
     };
+    let light = |name, rate| Scenario { rate: Some(rate), ..row(name, Wiring::Veth, 1, 0, Reuse::KeepAlive) };
     vec![
         row("h1-fixed-1", Wiring::Veth, 1, 0, Reuse::KeepAlive),
         row("h1-fixed-64", Wiring::Veth, 64, 0, Reuse::KeepAlive),
@@ -42,6 +53,8 @@ pub fn scenarios() -> Vec<Scenario> {
         row("h1-new-connection", Wiring::Veth, 64, 0, Reuse::NewEach),
         row("h1-fixed-64-idle-10k", Wiring::Veth, 64, 10_000, Reuse::KeepAlive),
         row("h1-fixed-64-idle-100k", Wiring::Veth, 64, 100_000, Reuse::KeepAlive),
+        // The server sleeps between two requests: latency is that of waking up, busy time that of an idle machine.
+        light("h1-light-100-per-second", 100),
         row("sim-h1-fixed-64", Wiring::Sim, 64, 0, Reuse::KeepAlive),
         row("sim-h1-fixed-1024", Wiring::Sim, 1024, 0, Reuse::KeepAlive),
         row("sim-h1-new-connection", Wiring::Sim, 64, 0, Reuse::NewEach),

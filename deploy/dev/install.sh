@@ -10,8 +10,8 @@ case $want in run | test) ;; *) echo "usage: install.sh run|test" >&2; exit 2 ;;
 # command:package
 needs=(ip:iproute2 ethtool:ethtool curl:curl cc:gcc)
 if [ "$want" = test ]; then
-    needs+=(ping:iputils-ping tcpdump:tcpdump wrk:wrk nginx:nginx-light valgrind:valgrind nc:netcat-openbsd
-        python3:python3 shellcheck:shellcheck clang:clang c++:g++)
+    needs+=(ping:iputils-ping tcpdump:tcpdump wrk:wrk nginx:nginx-light valgrind:valgrind
+        shellcheck:shellcheck c++:g++)
 fi
 
 missing=()

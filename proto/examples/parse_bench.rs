@@ -62,7 +62,7 @@ fn parse(rounds: u32, request: &[u8]) {
         let mut slots = HeaderSlots::new();
         let step = server.handle_bytes(now, &limits, &mut slots, black_box(request));
         let Event::Request(head) = step.event else { panic!("the request does not parse") };
-        black_box((head.target.path, head.host, head.keep_alive));
+        black_box((head.target.path, head.authority, head.keep_alive));
         black_box(server.response_sent(now, &limits, false));
     }
 }

@@ -129,8 +129,8 @@ pub struct RequestHead<'b> {
     /// The version that the message is handled as.
     pub version: Version,
     /// The authority that the request is for, checked: that of an absolute-form target, else the value of Host.
-    /// `None` when neither says any. It may have a port; see [`RequestHead::host_name`].
-    pub host: Option<&'b str>,
+    /// `None` when neither says any. It may have a port. As text: [`RequestHead::host`].
+    pub authority: Option<&'b [u8]>,
     /// Every header field, in the order of arrival.
     pub headers: &'b [Header<'b>],
     /// How the body is delimited.
@@ -152,10 +152,17 @@ impl<'b> RequestHead<'b> {
         self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
     }
 
+    /// The authority as text; not made for each request, because most rules do not ask for the host.
+    #[inline]
+    pub fn host(&self) -> Option<&'b str> {
+        // It was checked to be ASCII.
+        self.authority.and_then(|authority| core::str::from_utf8(authority).ok())
+    }
+
     /// The host without its port.
     #[inline]
     pub fn host_name(&self) -> Option<&'b str> {
-        self.host.map(|authority| split_authority(authority).0)
+        self.host().map(|authority| split_authority(authority).0)
     }
 }
 
@@ -165,7 +172,7 @@ impl fmt::Debug for RequestHead<'_> {
             .field("method", &self.method_token)
             .field("target", &self.target)
             .field("version", &self.version)
-            .field("host", &self.host)
+            .field("host", &self.host())
             .field("headers", &self.headers)
             .field("framing", &self.framing)
             .field("keep_alive", &self.keep_alive)

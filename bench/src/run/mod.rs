@@ -92,7 +92,7 @@ fn wire_row(args: &RunArgs, scenario: &Scenario, kind: ServerKind) -> Row {
 
 fn one_run(args: &RunArgs, scenario: &Scenario, kind: ServerKind) -> Result<Outcome, BenchError> {
     let wire = Wire::up(kind, args.server_core)?;
-    let server = Server::start(kind, &wire, args)?;
+    let server = Server::start(kind, &wire, args, scenario)?;
     let before = Readings::take(server.pid(), args.server_core);
     let mut command = Command::new("ip");
     command.args(["netns", "exec", wire.client_namespace()]).arg(args.bin_dir.join("anygate-bench"));

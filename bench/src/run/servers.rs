@@ -60,13 +60,13 @@ pub struct Server {
 impl Server {
     /// Starts it in the wire's server namespace, pinned, under real-time priority where allowed, and waits until it
     /// accepts or has said why it does not.
-    pub fn start(kind: ServerKind, wire: &Wire, args: &RunArgs) -> Result<Server, BenchError> {
+    pub fn start(kind: ServerKind, wire: &Wire, args: &RunArgs, scenario: &Scenario) -> Result<Server, BenchError> {
         let folder = std::env::temp_dir().join(format!("anygate-bench-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|e| BenchError::io("make a folder for the server", e))?;
         let mut words = vec!["ip".to_owned(), "netns".into(), "exec".into(), wire.server_namespace().to_owned()];
         match kind {
             // It pins its worker itself; only that thread gets real-time priority, once it runs: the others wait on it.
-            ServerKind::AnyGate => words.extend(anygate(&folder, args)?),
+            ServerKind::AnyGate => words.extend(anygate(&folder, args, scenario)?),
             ServerKind::Nginx => {
                 words.extend(host::pinned(args.server_core));
                 words.extend(nginx(&folder)?);
@@ -154,13 +154,13 @@ fn write(path: &Path, text: &str) -> Result<String, BenchError> {
     Ok(path.display().to_string())
 }
 
-fn anygate(folder: &Path, args: &RunArgs) -> Result<Vec<String>, BenchError> {
+fn anygate(folder: &Path, args: &RunArgs, scenario: &Scenario) -> Result<Vec<String>, BenchError> {
     let text = format!(
         "server:
   listen: ['{SERVER}:80']
   workers: 1
   cores: [{core}]
-  polling: always
+  polling: {polling}
   control: {{ socket: {socket} }}
   limits: {{ max_connections: 200000 }}
   timeouts: {{ idle: 1h }}
@@ -172,6 +172,7 @@ routes: |
   GET /fastest/ever/ok: OK
 ",
         core = args.server_core,
+        polling = if scenario.is_light() { "adaptive" } else { "always" },
         socket = folder.join("control.sock").display(),
     );
     let file = write(&folder.join("anygate.yaml"), &text)?;

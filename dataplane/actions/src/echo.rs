@@ -69,7 +69,7 @@ impl Echo {
             Version::Http11 => b",\"version\":\"HTTP/1.1\"",
         });
         out.put_slice(b",\"host\":");
-        optional(&mut out, head.host);
+        optional(&mut out, head.host());
         // An address never holds what JSON escapes, and writing to memory does not fail.
         let _ = write!(out, ",\"peer\":\"{}\"", request.peer);
         out.put_slice(b",\"params\":{");

@@ -15,35 +15,49 @@ pub struct Arguments {
     command: What,
 }
 
+/// Where the configuration is when nothing is said.
+const DEFAULT_CONFIG: &str = "/etc/anygate/anygate.yaml";
+
+/// Which configuration.
+#[derive(clap::Args, Clone, Debug)]
+struct ConfigFile {
+    /// Configuration: YAML, TOML or JSON, by the name's ending
+    #[arg(short, long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+}
+
+/// Which configuration, also as the one argument.
+#[derive(clap::Args, Clone, Debug)]
+struct ConfigFileOnly {
+    #[command(flatten)]
+    named: ConfigFile,
+    /// The same, without the option
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
+}
+
+impl ConfigFileOnly {
+    fn path(self) -> PathBuf {
+        self.file.unwrap_or(self.named.config)
+    }
+}
+
 #[derive(Subcommand, Debug)]
 enum What {
     /// Serve a configuration
     ///
     /// Creates nothing on the host but what the configuration's `ports` name. SIGTERM and SIGINT drain, SIGHUP reloads.
-    Serve {
-        /// Configuration: YAML, TOML, JSON, or a bare `.routes` file
-        #[arg(short, long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Serve(ConfigFileOnly),
     /// Check a configuration: every error with its line, and what to write instead
-    Check {
-        /// Configuration
-        #[arg(short, long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Check(ConfigFileOnly),
     /// Print the routes as a tree
-    Routes {
-        /// Configuration
-        #[arg(short, long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Routes(ConfigFileOnly),
     /// Say which rule answers a request, and why
     ///
     /// Example: anygate explain -c site.yaml GET /a/b
     Explain {
-        /// Configuration
-        #[arg(short, long, value_name = "FILE")]
-        config: PathBuf,
+        #[command(flatten)]
+        file: ConfigFile,
         /// Host that the request names
         #[arg(long)]
         host: Option<String>,
@@ -59,10 +73,10 @@ enum What {
 /// Runs the command; what it has to say goes to standard output, errors to standard error.
 pub fn run(arguments: Arguments) -> ExitCode {
     match arguments.command {
-        What::Serve { config } => serve::serve(&config),
-        What::Check { config } => show::check(&config),
-        What::Routes { config } => show::routes(&config),
-        What::Explain { config, host, method, url } => show::explain(&config, host.as_deref(), &method, &url),
+        What::Serve(file) => serve::serve(&file.path()),
+        What::Check(file) => show::check(&file.path()),
+        What::Routes(file) => show::routes(&file.path()),
+        What::Explain { file, host, method, url } => show::explain(&file.config, host.as_deref(), &method, &url),
         What::Schema => show::schema(),
     }
 }
@@ -103,6 +117,19 @@ impl Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_declaration_of_the_commands_is_sound() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+        let file = |words: &[&str]| match Arguments::parse_from(words).command {
+            What::Check(file) => file.path(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(file(&["anygate", "check", "a.yaml"]), PathBuf::from("a.yaml"));
+        assert_eq!(file(&["anygate", "check", "-c", "b.yaml"]), PathBuf::from("b.yaml"));
+        assert_eq!(file(&["anygate", "check"]), PathBuf::from(DEFAULT_CONFIG));
+    }
 
     #[test]
     fn a_url_gives_host_and_path() {

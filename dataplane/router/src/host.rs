@@ -141,6 +141,11 @@ impl HostTable {
         HostTable { is_empty: entries.is_empty(), table: Table::build(&entries), max_suffix_labels }
     }
 
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
     /// The site of the exact name, or else of the longest suffix.
     #[inline]
     pub(crate) fn find(&self, host: Option<&str>) -> Option<u32> {

@@ -10,6 +10,8 @@
 //! The result holds only `/`, characters that a segment may hold (RFC 3986 §3.3) and well-formed escapes, and has
 //! neither empty segments, but at the end, nor dot segments.
 
+mod block;
+
 use std::fmt;
 
 use crate::MAX_PATH_BYTES;
@@ -111,6 +113,11 @@ pub(crate) fn is_plainly_normal(path: &str) -> bool {
     if bytes.first() != Some(&b'/') || bytes.len() > MAX_PATH_BYTES {
         return false;
     }
+    block::all_normal(bytes) || is_normal_by_class(bytes)
+}
+
+/// As [`is_plainly_normal`], byte by byte, of what begins with a slash.
+fn is_normal_by_class(bytes: &[u8]) -> bool {
     let mut after_slash = false;
     for &byte in bytes {
         match CLASS[usize::from(byte)] {

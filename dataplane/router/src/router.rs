@@ -80,6 +80,12 @@ impl Router {
         self.rules.get(id.index())
     }
 
+    /// Whether some rule is bound to a host; when none is, [`Router::find`] does not look at the host.
+    #[inline]
+    pub fn has_hosts(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
     /// The most nodes that a lookup visits, whatever its path: at most three sites, each with the bound that its rules
     /// give.
     pub fn worst_case_steps(&self) -> usize {

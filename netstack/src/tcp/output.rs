@@ -143,7 +143,7 @@ fn advertise(conn: &mut Conn) -> u16 {
         conn.rcv_edge = edge;
     }
     // Rounded up to what the shift can say, so that a promise never shrinks by rounding (RFC 7323 §2.4).
-    let field = (conn.rcv_wnd() + (1 << conn.rcv_scale) - 1 >> conn.rcv_scale).min(0xffff);
+    let field = ((conn.rcv_wnd() + (1 << conn.rcv_scale) - 1) >> conn.rcv_scale).min(0xffff);
     conn.rcv_edge = conn.rcv_edge.max(conn.rcv_nxt + (field << conn.rcv_scale));
     field as u16
 }

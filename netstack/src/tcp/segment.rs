@@ -202,12 +202,24 @@ impl Header {
         fixed[13] = self.flags;
         fixed[14..16].copy_from_slice(&self.window.to_be_bytes());
         fixed[16..20].fill(0);
-        let mut writer = OptionWriter { rest: options };
-        if let Some(timestamps) = self.timestamps {
-            writer.put(&NOP_NOP_TIMESTAMPS.to_be_bytes());
-            writer.put(&timestamps.val.to_be_bytes());
-            writer.put(&timestamps.ecr.to_be_bytes());
+        let mut rest = options;
+        if let Some(timestamps) = self.timestamps
+            && let Some((out, behind)) = core::mem::take(&mut rest).split_first_chunk_mut::<TIMESTAMPS>()
+        {
+            out[..4].copy_from_slice(&NOP_NOP_TIMESTAMPS.to_be_bytes());
+            out[4..8].copy_from_slice(&timestamps.val.to_be_bytes());
+            out[8..].copy_from_slice(&timestamps.ecr.to_be_bytes());
+            rest = behind;
         }
+        if !rest.is_empty() {
+            self.emit_rare_options(rest);
+        }
+    }
+
+    /// What only handshakes and acknowledgments of gaps carry.
+    #[cold]
+    fn emit_rare_options(&self, out: &mut [u8]) {
+        let mut writer = OptionWriter { rest: out };
         if self.flags & SYN != 0 {
             self.emit_handshake_options(&mut writer);
         }

@@ -86,14 +86,7 @@ impl SendState {
     #[inline]
     pub(crate) fn gather(&mut self, position: usize, out: &mut [u8]) -> usize {
         if position == self.next.position {
-            if let Some(piece) = self.queue.get(self.next.piece)
-                && let Some(from) = piece.get(self.next.offset..self.next.offset + out.len())
-                && self.next.offset + out.len() < piece.len()
-            {
-                // The usual case: the segment lies within one piece.
-                out.copy_from_slice(from);
-                self.next.offset += out.len();
-                self.next.position += out.len();
+            if self.copy_whole_piece(out) {
                 return out.len();
             }
             let (cursor, copied) = self.copy(self.next, position, out);
@@ -111,6 +104,20 @@ impl SendState {
             self.next = cursor;
         }
         copied
+    }
+
+    /// The usual case: what goes out next is the rest of one piece, a whole answer.
+    #[inline]
+    fn copy_whole_piece(&mut self, out: &mut [u8]) -> bool {
+        let next = &mut self.next;
+        match self.queue.get(next.piece).and_then(|piece| piece.get(next.offset..)) {
+            Some(rest) if rest.len() == out.len() => {
+                out.copy_from_slice(rest);
+                *next = Cursor { piece: next.piece + 1, offset: 0, position: next.position + out.len() };
+                true
+            }
+            _ => false,
+        }
     }
 
     fn copy(&self, mut cursor: Cursor, position: usize, out: &mut [u8]) -> (Cursor, usize) {

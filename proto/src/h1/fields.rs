@@ -5,7 +5,7 @@ use crate::{BodyFraming, Header, Method, Refusal, Version};
 
 /// What one pass over the header fields gives.
 pub(super) struct Meaning<'b> {
-    pub host: Option<&'b str>,
+    pub authority: Option<&'b [u8]>,
     pub framing: BodyFraming,
     pub keep_alive: bool,
     pub expect_continue: bool,
@@ -162,9 +162,10 @@ pub(super) fn read<'b>(
     if method == Method::Trace && framing.has_body() {
         return Err(Refusal::TraceBody);
     }
+    let host = read_host(host, version)?;
     let current = version == Version::Http11;
     Ok(Meaning {
-        host: read_host(host, version, authority)?,
+        authority: authority.map(str::as_bytes).or(host),
         framing,
         keep_alive: connection.persists(version),
         // RFC 9110 §10.1.1: ignored in HTTP/1.0, and without content there is nothing to wait for.
@@ -176,17 +177,12 @@ pub(super) fn read<'b>(
 
 /// RFC 9112 §3.2: Host must be there in 1.1, valid in both versions; §3.2.2: an absolute form's authority replaces it.
 #[inline]
-fn read_host<'b>(
-    value: Option<&'b [u8]>,
-    version: Version,
-    authority: Option<&'b str>,
-) -> Result<Option<&'b str>, Refusal> {
-    let host = match value {
-        None if version == Version::Http11 => return Err(Refusal::HostMissing),
+fn read_host(value: Option<&[u8]>, version: Version) -> Result<Option<&[u8]>, Refusal> {
+    match value {
+        None if version == Version::Http11 => Err(Refusal::HostMissing),
         // RFC 9110 §7.2: an empty value says that the target has no authority.
-        None | Some(b"") => None,
-        Some(value) if grammar::is_authority(value) => core::str::from_utf8(value).ok(),
-        Some(_) => return Err(Refusal::HostInvalid),
-    };
-    Ok(authority.or(host))
+        None | Some(b"") => Ok(None),
+        Some(value) if grammar::is_authority(value) => Ok(Some(value)),
+        Some(_) => Err(Refusal::HostInvalid),
+    }
 }

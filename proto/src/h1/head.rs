@@ -92,7 +92,7 @@ fn interpret<'b>(
         method_token,
         target,
         version,
-        host: meaning.host,
+        authority: meaning.authority,
         headers,
         framing: meaning.framing,
         keep_alive: meaning.keep_alive,

@@ -130,7 +130,7 @@ fn check_head(limits: &Limits, head: &RequestHead<'_>) {
     assert!(head.raw_len <= limits.request_line_bytes + 2 + limits.header_bytes);
     assert!(head.target.path.starts_with('/') || head.target.path == "*");
     assert!(head.target.raw.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'));
-    assert!(head.host.is_none_or(|host| !host.is_empty() && !host.contains(['@', '/', ' ', '\\'])));
+    assert!(head.host().is_none_or(|host| !host.is_empty() && !host.contains(['@', '/', ' ', '\\'])));
     let count = |name: &str| head.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name)).count();
     assert!(count("host") <= 1);
     match head.framing {

@@ -50,7 +50,7 @@ impl Server {
 
     pub fn respond(&mut self, head: &RequestHead<'_>, body: &[u8], keep_alive: bool) -> Bytes {
         let method = Method::from_token(head.method_token.as_bytes());
-        let found = self.router.find(method, head.host, head.target.path, &mut self.params);
+        let found = self.router.find(method, head.host(), head.target.path, &mut self.params);
         let peer = "192.0.2.7:40000".parse().expect("an address");
         let stamp = self.stamp();
         match self.answers.respond(found, &self.params, &Request { head, peer }, keep_alive, &stamp) {
@@ -92,14 +92,13 @@ pub fn request_head<'b>(
     body: u64,
 ) -> RequestHead<'b> {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let host =
-        headers.iter().find(|header| header.name == "Host").and_then(|header| std::str::from_utf8(header.value).ok());
+    let authority = headers.iter().find(|header| header.name == "Host").map(|header| header.value);
     RequestHead {
         method: proto::Method::from_bytes(method.as_bytes()),
         method_token: method,
         target: Target { raw: target, form: TargetForm::Origin, path, query },
         version: if version == "HTTP/1.0" { Version::Http10 } else { Version::Http11 },
-        host,
+        authority,
         headers,
         framing: if body == 0 { BodyFraming::None } else { BodyFraming::Length(body) },
         keep_alive: true,

@@ -306,6 +306,7 @@ pub fn stack_on(
     now: netstack::Instant,
 ) -> Result<Stack, netstack::ConfigError> {
     let config =
-        StackConfig { mac: port.info().mac, tx_checksum_offload: port.capabilities().tx_checksum, ..plan.clone() };
+        StackConfig { mac: port.info().mac, tx_checksum_offload: port.capabilities().tx_checksum,
+        steering: port.capabilities().steering, ..plan.clone() };
     Stack::new(config, port.pool().clone(), seed, now)
 }

@@ -95,7 +95,7 @@ impl HttpService {
             Event::Request(head) => {
                 self.counters.events.bump(HttpCounter::Requests);
                 let keep = head.keep_alive && self.drain_from.is_none();
-                let peer = stack.remote(http.conn);
+                let peer = || stack.remote(http.conn);
                 match self.responder.decide(snapshot, &head, peer, keep, &mut self.counters.events) {
                     Decision::Answer(bytes) => self.send(now, stack, slot, bytes, keep),
                     Decision::AwaitBody(echo) => self.await_body(stack, slot, echo),

@@ -68,24 +68,42 @@ impl Responder {
         &mut self,
         snapshot: &Snapshot,
         head: &RequestHead<'_>,
-        peer: Option<SocketAddr>,
+        peer: impl FnOnce() -> Option<SocketAddr>,
         keep: bool,
         counts: &mut HttpCounts,
     ) -> Decision {
         let method = router::Method::from_token(head.method_token.as_bytes());
-        let found = snapshot.router.find(method, head.host, head.target.path, &mut self.params);
+        let host = if snapshot.router.has_hosts() { head.host() } else { None };
+        let found = snapshot.router.find(method, host, head.target.path, &mut self.params);
+        if let Found::Rule(rule) = found
+            && let Some(bytes) = self.answers.prebuilt(rule, Variant::of(head, keep), &self.stamp)
+        {
+            count_status(snapshot.actions.status_of(&found).code(), counts);
+            return Decision::Answer(bytes);
+        }
+        let peer = peer().unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
+        self.decide_by_request(snapshot, found, &Request { head, peer }, keep, counts)
+    }
+
+    /// Answers that depend on more of the request than its rule, and refusals.
+    fn decide_by_request(
+        &mut self,
+        snapshot: &Snapshot,
+        found: Found,
+        request: &Request<'_>,
+        keep: bool,
+        counts: &mut HttpCounts,
+    ) -> Decision {
         let status = count(snapshot, &found, counts);
-        let peer = peer.unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
-        let request = Request { head, peer };
-        match self.answers.respond(found, &self.params, &request, keep, &self.stamp) {
+        match self.answers.respond(found, &self.params, request, keep, &self.stamp) {
             Response::Ready(bytes) => {
                 count_status(status, counts);
                 Decision::Answer(bytes)
             }
             Response::AwaitBody(draft) => Decision::AwaitBody(EchoInProgress {
                 draft,
-                version: head.version,
-                head_request: head.method == proto::Method::Head,
+                version: request.head.version,
+                head_request: request.head.method == proto::Method::Head,
                 status,
             }),
         }
@@ -106,7 +124,6 @@ impl Responder {
 }
 
 /// Counts why a request gets no answer from a rule, and tells the status of the answer that it gets.
-#[inline]
 fn count(snapshot: &Snapshot, found: &Found, counts: &mut HttpCounts) -> u16 {
     match found {
         Found::Rule(rule) => match snapshot.actions.get(*rule).and_then(Action::not_served) {

@@ -235,7 +235,7 @@ fn requests_round_trip() {
         let mut slots = HeaderSlots::new();
         let step = server.handle_bytes(now, &Limits::default(), &mut slots, &out);
         let Event::Request(head) = step.event else { panic!("{step:?}") };
-        assert_eq!((head.method, head.target.raw, head.host), (Method::Patch, "/a?b", Some("h:1")));
+        assert_eq!((head.method, head.target.raw, head.host()), (Method::Patch, "/a?b", Some("h:1")));
         assert_eq!((head.framing, head.keep_alive, head.header("x")), (framing, false, Some(&b"y"[..])));
     }
 }

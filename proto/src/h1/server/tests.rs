@@ -94,7 +94,7 @@ fn see_request(head: &RequestHead<'_>) -> Seen {
     assert_eq!(Method::from_bytes(head.method_token.as_bytes()), head.method);
     Seen::Request {
         line: format!("{} {} {:?}", head.method_token, head.target.raw, head.version),
-        host: head.host.map(str::to_owned),
+        host: head.host().map(str::to_owned),
         framing: head.framing,
         keep_alive: head.keep_alive,
         headers: head.headers.len(),

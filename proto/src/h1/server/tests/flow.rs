@@ -34,7 +34,7 @@ fn a_head_in_full() {
         assert_eq!((head.method, head.method_token), (Method::Patch, "PATCH"));
         assert_eq!((head.target.raw, head.target.form), ("/a/b?c=d", TargetForm::Origin));
         assert_eq!((head.target.path, head.target.query), ("/a/b", Some("c=d")));
-        assert_eq!((head.host, head.host_name()), (Some("example.org:8080"), Some("example.org")));
+        assert_eq!((head.host(), head.host_name()), (Some("example.org:8080"), Some("example.org")));
         assert_eq!(head.version, Version::Http11);
         assert_eq!(head.header("X-a"), Some(&b"1"[..]));
         assert_eq!(head.headers[2].value, b"2");
@@ -54,7 +54,7 @@ fn absolute_form_wins_over_host() {
     ];
     for (target, host, path, query) in table {
         with_head(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(), |head| {
-            assert_eq!((head.host, head.target.path, head.target.query), (Some(host), path, query));
+            assert_eq!((head.host(), head.target.path, head.target.query), (Some(host), path, query));
             assert_eq!(head.target.form, TargetForm::Absolute);
         });
     }
