@@ -21,10 +21,18 @@ static TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~", true);
 /// RFC 3986 §3.2.2: `reg-name` without percent escapes, that is, unreserved and sub-delims.
 static REG_NAME: [bool; 256] = table(b"-._~!$&'()*+,;=", true);
 
+/// Whether all of `bytes` are in the table. Without an early end, since they nearly always are: four bytes cost one branch.
+#[inline]
+pub(crate) fn all_in(table: &[bool; 256], bytes: &[u8]) -> bool {
+    let (quads, rest) = bytes.as_chunks::<4>();
+    let within = |all: bool, &byte: &u8| all & table[usize::from(byte)];
+    quads.iter().fold(true, |all, quad| quad.iter().fold(all, within)) & rest.iter().fold(true, within)
+}
+
 /// Whether `bytes` is a token: one or more `tchar`.
 #[inline]
 pub fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| TOKEN[usize::from(byte)])
+    !bytes.is_empty() && all_in(&TOKEN, bytes)
 }
 
 /// Whether `bytes` may be a field value: visible characters, spaces, tabs and bytes above 127 (RFC 9110 §5.5). CR, LF,
@@ -52,11 +60,13 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Whether `text` is `uri-host [ ":" port ]` (RFC 9110 §7.2), without user information. Empty is not.
 #[inline]
 pub fn is_authority(text: &[u8]) -> bool {
+    if all_in(&REG_NAME, text) {
+        return !text.is_empty();
+    }
     match text.iter().position(|&byte| !REG_NAME[usize::from(byte)]) {
-        None => !text.is_empty(),
         Some(0) if text[0] == b'[' => is_literal_authority(text),
         Some(at) if text[at] == b':' => at > 0 && is_port(&text[at + 1..]),
-        Some(_) => is_escaped_authority(text),
+        _ => is_escaped_authority(text),
     }
 }
 

@@ -53,11 +53,17 @@ impl Params {
         self.len == 0
     }
 
+    /// Forgets the last lookup.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.is_normalized = false;
+    }
+
     /// Forgets the last lookup and takes the normal form of `raw`.
     #[inline]
     pub(crate) fn begin(&mut self, raw: &str) -> Result<(), PathRefusal> {
-        self.len = 0;
-        self.is_normalized = false;
+        self.clear();
         if path::is_plainly_normal(raw) {
             return Ok(());
         }

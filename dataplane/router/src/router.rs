@@ -100,6 +100,18 @@ impl Router {
     /// sent, without the query. Path in normal form and values of parameters are left in `params`. Allocates nothing
     /// once the storage of `params` has grown to the longest path that had to be rewritten.
     pub fn find(&self, method: Method, host: Option<&str>, path: &str, params: &mut Params) -> Found {
+        let first = self.hosts.find(host).unwrap_or(ANY_HOST);
+        params.clear();
+        // Patterns are kept in normal form: a path that is one of them, byte by byte, need not be looked at for that, and
+        // nothing comes before a rule that is literal in every segment.
+        if let Some(rule) = self.trie.find_literal(first, method, path) {
+            return Found::Rule(rule);
+        }
+        self.find_pattern(first, method, path, params)
+    }
+
+    /// As [`Router::find`], for a path that is no literal pattern of the site, or not as it came.
+    fn find_pattern(&self, first: u32, method: Method, path: &str, params: &mut Params) -> Found {
         if let Err(refusal) = params.begin(path) {
             // RFC 9110 §9.3.7: `*` asks about the server as a whole.
             return match (method, path) {
@@ -108,13 +120,13 @@ impl Router {
             };
         }
         let normalized = params.take_normalized();
-        let found = self.find_normal(method, host, normalized.as_deref().unwrap_or(path), params);
+        let found = self.find_normal(first, method, normalized.as_deref().unwrap_or(path), params);
         params.give_back(normalized);
         found
     }
 
-    fn find_normal(&self, method: Method, host: Option<&str>, path: &str, params: &mut Params) -> Found {
-        let first = self.site(self.hosts.find(host).unwrap_or(ANY_HOST));
+    fn find_normal(&self, first: u32, method: Method, path: &str, params: &mut Params) -> Found {
+        let first = self.site(first);
         let mut next = first;
         while let Some((index, site)) = next {
             if let Some(rule) = self.trie.find(index, site.root, method, path, params) {

@@ -17,23 +17,12 @@ impl Sum {
     #[inline]
     #[must_use]
     pub fn add_bytes(self, data: &[u8]) -> Sum {
-        // Four accumulators of 32-bit halves: no carry is lost below 2³² words, and the loop vectorises.
-        let mut lanes = [0u64; 4];
-        let (blocks, rest) = data.as_chunks::<16>();
-        for block in blocks {
-            let (words, _) = block.as_chunks::<4>();
-            for (lane, word) in lanes.iter_mut().zip(words) {
-                *lane += u64::from(u32::from_ne_bytes(*word));
-            }
-        }
-        let mut total = self.0 + lanes[0] + lanes[1] + lanes[2] + lanes[3];
-        // Below 16 bytes are left: at most one each of 8, 4, 2 and 1.
-        let mut rest = rest;
-        if let Some((word, after)) = rest.split_first_chunk::<8>() {
-            let word = u64::from_ne_bytes(*word);
-            total += (word & 0xffff_ffff) + (word >> 32);
-            rest = after;
-        }
+        // Sixty-four bits at a time; what they carry is counted in the upper half, and added again at the end.
+        let (words, mut rest) = data.as_chunks::<8>();
+        let wide: u128 = words.iter().map(|word| u128::from(u64::from_ne_bytes(*word))).sum();
+        let (carries, sum) = ((wide >> 64) as u64, wide as u64);
+        let mut total = self.0 + (sum & 0xffff_ffff) + (sum >> 32) + carries;
+        // Below 8 bytes are left: at most one each of 4, 2 and 1.
         if let Some((word, after)) = rest.split_first_chunk::<4>() {
             total += u64::from(u32::from_ne_bytes(*word));
             rest = after;

@@ -132,7 +132,6 @@ impl Tcp {
     }
 
     /// Takes the first received chunk; its frame returns when the chunk is dropped.
-    #[inline]
     pub fn take_chunk(&mut self, id: ConnId) -> Option<RecvChunk> {
         let conn = self.conns.get_mut(id.key())?;
         let chunk = self.shared.recv.get_mut(conn.recv)?.take(&mut self.shared.held)?;

@@ -9,7 +9,7 @@
 //! there is data: connections are served here after the application had its turn, so an answer carries it.
 
 use super::congestion::CongestionControl;
-use super::control_block::{Conn, Phase, clock_ms, flag};
+use super::control_block::{Conn, NONE, Phase, clock_ms, flag};
 use super::emit::seal;
 use super::sack::Blocks;
 use super::segment::{ACK, FIN, Header, PSH, SYN, Timestamps};
@@ -75,6 +75,10 @@ fn synchronized(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>, budget:
                 break;
             }
             count(send_data(conn, plan, shared, ctx), progress);
+            if all_is_said(conn) {
+                conn.clear(flag::CWND_LIMITED);
+                return;
+            }
         }
         if !progress.more {
             note_limit(conn, shared);
@@ -100,6 +104,13 @@ fn synchronized(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>, budget:
     } else if conn.has(flag::ACK_PENDING) && conn.delayed_ack_at == Instant::FAR_FUTURE {
         conn.delayed_ack_at = ctx.now + shared.config.delayed_ack;
     }
+}
+
+/// True in the usual case after a segment: what was queued is out, the acknowledgment went with it, nothing else is due.
+#[inline]
+fn all_is_said(conn: &Conn) -> bool {
+    const DUE: u32 = flag::FIN_QUEUED | flag::PROBE_DUE | flag::KEEP_ALIVE_DUE | flag::ACK_NOW | flag::ACK_PENDING;
+    conn.snd_nxt == conn.data_end() && conn.phase == Phase::Open && !conn.has(DUE)
 }
 
 /// Notes whether it was the congestion window that ended sending: only then does it grow (RFC 7661 §4.2).
@@ -250,8 +261,7 @@ fn send_data(conn: &mut Conn, plan: Plan, shared: &mut Shared, ctx: &mut Ctx<'_>
         return true;
     }
     let end = plan.seq + len;
-    let mut header = acknowledging(conn, plan.seq, ctx.now);
-    header.sack = blocks;
+    let mut header = acknowledging(conn, plan.seq, blocks, ctx.now);
     if fin {
         header.flags |= FIN;
     }
@@ -291,7 +301,7 @@ fn note_sent(conn: &mut Conn, seq: Seq, end: Seq, fin: bool, again: bool, shared
 
 /// The fields that every segment of a synchronized connection has. What it acknowledges counts as acknowledged.
 #[inline]
-fn acknowledging(conn: &mut Conn, seq: Seq, now: Instant) -> Header {
+fn acknowledging(conn: &mut Conn, seq: Seq, sack: Blocks, now: Instant) -> Header {
     let window = advertise(conn);
     conn.last_ack_sent = conn.rcv_nxt;
     conn.clear(flag::ACK_NOW | flag::ACK_PENDING);
@@ -304,15 +314,20 @@ fn acknowledging(conn: &mut Conn, seq: Seq, now: Instant) -> Header {
         flags: ACK,
         window,
         timestamps: conn.has(flag::TIMESTAMPS).then(|| Timestamps { val: conn.ts_now(now), ecr: conn.ts_recent }),
-        ..Header::default()
+        sack,
+        mss: None,
+        window_scale: None,
+        sack_permitted: false,
     }
 }
 
+/// The SACK blocks of the next segment. Without a receive state there is no gap, hence nothing to look for.
 #[inline]
 fn sack_blocks(conn: &mut Conn, shared: &mut Shared) -> Blocks {
-    if !conn.has(flag::SACK) {
-        return Blocks::default();
-    }
+    if conn.recv == NONE || !conn.has(flag::SACK) { Blocks::default() } else { held_blocks(conn, shared) }
+}
+
+fn held_blocks(conn: &mut Conn, shared: &mut Shared) -> Blocks {
     // RFC 7323 §3.2: three blocks fit beside timestamps.
     let limit = if conn.has(flag::TIMESTAMPS) { 3 } else { 4 };
     let Some(state) = shared.recv.get_mut(conn.recv) else { return Blocks::default() };
@@ -333,8 +348,8 @@ pub(crate) fn send_empty(conn: &mut Conn, seq: Seq, shared: &mut Shared, ctx: &m
         shared.counters.bump(TcpCounter::DropNoFrame);
         return false;
     };
-    let mut header = acknowledging(conn, seq, ctx.now);
-    header.sack = sack_blocks(conn, shared);
+    let blocks = sack_blocks(conn, shared);
+    let header = acknowledging(conn, seq, blocks, ctx.now);
     let Conn { tuple, path, .. } = conn;
     seal(&header, frame, tuple, path, shared, ctx);
     true
@@ -347,7 +362,7 @@ fn send_syn(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
         return false;
     };
     let crossed = conn.state == State::SynReceived;
-    let mut header = acknowledging(conn, conn.iss, ctx.now);
+    let mut header = acknowledging(conn, conn.iss, Blocks::default(), ctx.now);
     if !crossed {
         header.flags = 0;
         header.ack = Seq(0);

@@ -146,8 +146,8 @@ impl RecvState {
     /// Adds a frame's data at the end of the queue.
     #[inline]
     pub(crate) fn push(&mut self, frame: Frame, held: &mut Held) {
-        let sparse = frame.len() * 2 < frame.buffer_size();
-        if held.frames >= held.max_frames || (sparse && self.queue.len() >= MANY_CHUNKS) {
+        let too_many = self.queue.len() >= MANY_CHUNKS && frame.len() * 2 < frame.buffer_size();
+        if held.frames >= held.max_frames || too_many {
             held.compacted += 1;
             self.push_copy(frame.data(), held);
         } else {

@@ -114,6 +114,12 @@ impl Connection {
     }
 }
 
+/// Every request has this one.
+#[inline]
+fn is_host(name: &str) -> bool {
+    matches!(name.as_bytes(), [b'H' | b'h', b'o' | b'O', b's' | b'S', b't' | b'T'])
+}
+
 /// Reads the fields of a request. `authority` is that of an absolute-form target.
 #[inline]
 pub(super) fn read<'b>(
@@ -134,7 +140,7 @@ pub(super) fn read<'b>(
         let name = header.name;
         match name.len() {
             // RFC 9112 §3.2: more than one Host is 400.
-            4 if name.eq_ignore_ascii_case("host") => host_repeated |= host.replace(header.value).is_some(),
+            4 if is_host(name) => host_repeated |= host.replace(header.value).is_some(),
             6 if name.eq_ignore_ascii_case("expect") => {
                 expected = true;
                 // RFC 9110 §10.1.1: the only expectation there is.

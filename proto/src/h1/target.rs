@@ -24,7 +24,18 @@ static CLASS: [u8; 256] = {
     out
 };
 
-/// Splits a target in one pass; the second value is the authority of an absolute form.
+/// The bytes that nothing needs to be done about.
+static IS_PLAIN: [bool; 256] = {
+    let mut out = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        out[byte] = CLASS[byte] == PLAIN;
+        byte += 1;
+    }
+    out
+};
+
+/// Splits a target; the second value is the authority of an absolute form.
 #[inline]
 pub(super) fn parse(method: Method, raw: &str) -> Result<(Target<'_>, Option<&str>), Refusal> {
     // RFC 9110 §9.3.6: an origin server that is no tunnel end need not implement CONNECT.
@@ -45,6 +56,9 @@ pub(super) fn parse(method: Method, raw: &str) -> Result<(Target<'_>, Option<&st
 #[inline]
 fn split_query(text: &str) -> Result<(&str, Option<&str>), Refusal> {
     let bytes = text.as_bytes();
+    if grammar::all_in(&IS_PLAIN, bytes) {
+        return Ok((text, None));
+    }
     let Some(at) = bytes.iter().position(|&byte| CLASS[usize::from(byte)] != PLAIN) else {
         return Ok((text, None));
     };

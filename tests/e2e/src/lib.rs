@@ -27,4 +27,4 @@ pub use lab::{Lab, Mode, Wire};
 pub use namespace::Namespace;
 pub use server::Server;
 pub use skip::{can_run, skip};
-pub use tools::{Output, run, wait_until};
+pub use tools::{Output, install, run, wait_until};

@@ -1,5 +1,6 @@
 //! Running programs, and waiting.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,12 @@ pub fn run(command: &mut Command) -> Output {
         stdout: String::from_utf8_lossy(&done.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
     }
+}
+
+/// Copies a program or script to where everybody may execute it. Another process does it: a descriptor of our own that
+/// writes to the copy could be inherited by what another test starts meanwhile, and the copy would be busy.
+pub fn install(from: &Path, to: &Path) {
+    run(Command::new("install").args(["-m", "755"]).args([from, to])).success();
 }
 
 /// Waits until `done`, looking every few milliseconds.

@@ -305,8 +305,11 @@ pub fn stack_on(
     seed: netstack::rng::Seed,
     now: netstack::Instant,
 ) -> Result<Stack, netstack::ConfigError> {
-    let config =
-        StackConfig { mac: port.info().mac, tx_checksum_offload: port.capabilities().tx_checksum,
-        steering: port.capabilities().steering, ..plan.clone() };
+    let config = StackConfig {
+        mac: port.info().mac,
+        tx_checksum_offload: port.capabilities().tx_checksum,
+        steering: port.capabilities().steering,
+        ..plan.clone()
+    };
     Stack::new(config, port.pool().clone(), seed, now)
 }

@@ -46,14 +46,13 @@ impl HttpService {
                 }
                 return;
             }
-            let kept = http.pending.as_mut().map(|pending| std::mem::take(&mut pending.unread)).unwrap_or_default();
-            let input = if kept.is_empty() {
-                match stack.take_chunk(http.conn) {
+            let kept = http.pending.as_mut().map(|pending| std::mem::take(&mut pending.unread));
+            let input = match kept.filter(|kept| !kept.is_empty()) {
+                Some(kept) => Input::Kept(kept),
+                None => match stack.take_chunk(http.conn) {
                     Some(chunk) => Input::Fresh(chunk),
                     None => break,
-                }
-            } else {
-                Input::Kept(kept)
+                },
             };
             self.parse(now, stack, slot, &input);
         }
@@ -161,18 +160,30 @@ impl HttpService {
     /// Queues a complete answer; `keep`: the connection persists.
     fn send(&mut self, now: Instant, stack: &mut Stack, slot: u32, bytes: Bytes, keep: bool) -> Next {
         let Some(http) = self.conns.at_mut(slot) else { return Next::Stop };
-        // Kept for later only when there may be no room: most answers are not cloned.
-        let kept = (stack.send_room(http.conn) < bytes.len()).then(|| bytes.clone());
-        match (stack.send(http.conn, bytes), kept) {
-            (Ok(()), _) => self.answered(now, stack, slot, keep),
-            (Err(SendError::Full), Some(bytes)) => {
+        if stack.send_room(http.conn) < bytes.len() {
+            return self.send_if_room(now, stack, slot, bytes, keep);
+        }
+        if stack.send(http.conn, bytes).is_err() {
+            http.closing = true;
+            return Next::Stop;
+        }
+        self.answered(now, stack, slot, keep)
+    }
+
+    /// As [`HttpService::send`], when there may be no room: the answer is then kept for later.
+    #[cold]
+    fn send_if_room(&mut self, now: Instant, stack: &mut Stack, slot: u32, bytes: Bytes, keep: bool) -> Next {
+        let Some(http) = self.conns.at_mut(slot) else { return Next::Stop };
+        match stack.send(http.conn, bytes.clone()) {
+            Ok(()) => self.answered(now, stack, slot, keep),
+            Err(SendError::Full) => {
                 self.counters.events.bump(HttpCounter::SendBlocked);
                 http.machine.write_progress(proto_time(now));
                 http.write_mark = stack.send_queued(http.conn);
                 http.pending_mut().unsent = Some(Unsent { bytes, keep });
                 Next::Stop
             }
-            (Err(_), _) => {
+            Err(_) => {
                 http.closing = true;
                 Next::Stop
             }

@@ -70,8 +70,7 @@ impl Trie {
     /// The rule for a path in normal form, in one site whose trie begins at `root`.
     #[inline]
     pub(crate) fn find(&self, site: u32, root: u32, method: Method, path: &str, params: &mut Params) -> Option<RuleId> {
-        let literal = self.paths.find(site, path.as_bytes());
-        if let Some(rule) = literal.and_then(|endpoint| self.choose(endpoint, method)) {
+        if let Some(rule) = self.find_literal(site, method, path) {
             return Some(rule);
         }
         let found = self.descend(root, method, path.as_bytes(), 1, params);
@@ -79,6 +78,13 @@ impl Trie {
             params.truncate(0);
         }
         found
+    }
+
+    /// The rule whose pattern has no parameters and is this text.
+    #[inline]
+    pub(crate) fn find_literal(&self, site: u32, method: Method, path: &str) -> Option<RuleId> {
+        let endpoint = self.paths.find(site, path.as_bytes())?;
+        self.choose(endpoint, method)
     }
 
     /// Adds the methods of every rule of a site that matches the path.

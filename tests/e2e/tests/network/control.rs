@@ -182,8 +182,7 @@ fn others_are_kept_out_and_told_what_to_do() {
     assert_eq!(mode & 0o777, 0o660);
     // Where everybody may execute it.
     let program = lab.file("mgmt");
-    fs::copy(e2e::binaries::mgmt(), &program).expect("a file of the test's own");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a file of the test's own");
+    e2e::install(&e2e::binaries::mgmt(), &program);
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&program).args(arguments);
