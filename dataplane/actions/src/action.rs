@@ -145,14 +145,23 @@ impl Actions {
         self.actions.get(rule.index())
     }
 
+    /// Why a request for which the router found this gets no answer from a rule; `None` when it gets one.
+    pub fn reason_of(&self, found: &Found) -> Option<Reason> {
+        match found {
+            Found::Rule(rule) => self.get(*rule).map_or(Some(Reason::Internal), Action::not_served),
+            Found::Options { .. } => None,
+            Found::MethodNotAllowed { .. } => Some(Reason::MethodNotAllowed),
+            Found::NotFound => Some(Reason::NoRule),
+            Found::Refused(refusal) => Some(Reason::from(*refusal)),
+        }
+    }
+
     /// The status of the answer to a request for which the router found this.
     pub fn status_of(&self, found: &Found) -> Status {
-        match found {
-            Found::Rule(rule) => self.get(*rule).map_or(Status::INTERNAL_SERVER_ERROR, Action::status),
-            Found::Options { .. } => Status::NO_CONTENT,
-            Found::MethodNotAllowed { .. } => Reason::MethodNotAllowed.status(),
-            Found::NotFound => Reason::NoRule.status(),
-            Found::Refused(refusal) => Reason::from(*refusal).status(),
+        match (self.reason_of(found), found) {
+            (Some(reason), _) => reason.status(),
+            (None, Found::Rule(rule)) => self.get(*rule).map_or(Status::INTERNAL_SERVER_ERROR, Action::status),
+            (None, _) => Status::NO_CONTENT,
         }
     }
 

@@ -30,5 +30,5 @@ pub use answers::{Answers, DateStamp, Request, Response};
 pub use content::content_type;
 pub use echo::{Echo, EchoDraft};
 pub use prebuilt::Variant;
-pub use reason::Reason;
+pub use reason::{Reason, ReasonCounters};
 pub use redirect::Redirect;

@@ -36,7 +36,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    NoRule = NOT_FOUND, "refuse_no_rule", "not found: no rule matches this path";
+    NoRule = NOT_FOUND, "refuse_no_route", "not found: no rule matches this path";
     MethodNotAllowed = METHOD_NOT_ALLOWED, "refuse_method", "method not allowed: see the Allow field for those that are";
     PathNotAbsolute = BAD_REQUEST, "refuse_path_not_absolute", "bad request: the path does not start with a slash";
     PathBadEscape = BAD_REQUEST, "refuse_path_bad_escape", "bad request: a percent sign in the path is not followed by two hexadecimal digits";
@@ -44,13 +44,34 @@ reasons! {
     PathControlByte = BAD_REQUEST, "refuse_path_control_byte", "bad request: the path holds a control character or a space";
     PathWithFragment = BAD_REQUEST, "refuse_path_with_fragment", "bad request: the path holds a fragment";
     PathTooLong = URI_TOO_LONG, "refuse_path_too_long", "the path is too long";
-    RequestTimeout = REQUEST_TIMEOUT, "refuse_request_timeout", "the request did not come in time";
-    BodyTooLarge = CONTENT_TOO_LARGE, "refuse_body_too_large", "the body of the request is too large";
-    StaticNotServed = NOT_IMPLEMENTED, "static_not_served", "static_not_served: this server does not serve files yet";
-    ProxyNotServed = NOT_IMPLEMENTED, "proxy_not_served", "proxy_not_served: this server does not proxy yet";
+    StaticNotServed = NOT_IMPLEMENTED, "refuse_static_not_served", "static_not_served: this server does not serve files yet";
+    ProxyNotServed = NOT_IMPLEMENTED, "refuse_proxy_not_served", "proxy_not_served: this server does not proxy yet";
     Internal = INTERNAL_SERVER_ERROR, "refuse_internal", "internal error: the fault is the server's";
-    Overloaded = SERVICE_UNAVAILABLE, "refuse_overloaded", "the server is overloaded: try again later";
-    Draining = SERVICE_UNAVAILABLE, "refuse_draining", "the server is shutting down: try again on a new connection";
+}
+
+/// How often each reason occurred.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReasonCounters([u64; Reason::ALL.len()]);
+
+impl Default for ReasonCounters {
+    fn default() -> Self {
+        ReasonCounters([0; Reason::ALL.len()])
+    }
+}
+
+impl ReasonCounters {
+    /// Adds one.
+    #[inline]
+    pub fn bump(&mut self, which: Reason) {
+        let slot = &mut self.0[which as usize];
+        *slot = slot.wrapping_add(1);
+    }
+
+    /// The value of one counter.
+    #[inline]
+    pub fn get(&self, which: Reason) -> u64 {
+        self.0[which as usize]
+    }
 }
 
 impl From<PathRefusal> for Reason {

@@ -138,6 +138,9 @@ impl Backend for ControlBackend {
         for &which in crate::http::HttpCounter::ALL {
             row("http", which.name(), which.help(), &|f| f.http.events.get(which));
         }
+        for &which in actions::Reason::ALL {
+            row("http", which.name(), which.help(), &|f| f.http.reasons.get(which));
+        }
         for &which in proto::Refusal::ALL {
             row("http", which.name(), which.help(), &|f| f.http.refusals.get(which));
         }

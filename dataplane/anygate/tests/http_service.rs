@@ -167,7 +167,7 @@ fn what_is_not_served_yet_says_so() {
     lab.send(conn, "GET /file/x HTTP/1.1\r\nHost: a\r\n\r\n");
     lab.run(second());
     assert!(lab.seen[&conn].text().contains("static_not_served"), "{}", lab.seen[&conn].text());
-    assert_eq!(lab.worker.http().counters().events.get(HttpCounter::RefuseStaticNotServed), 1);
+    assert_eq!(lab.worker.http().counters().reasons.get(actions::Reason::StaticNotServed), 1);
 }
 
 #[test]

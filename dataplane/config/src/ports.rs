@@ -58,7 +58,7 @@ section! {
     pub struct AfXdpConfig {
         /// The network interface.
         @required pub interface: InterfaceName = InterfaceName::default();
-        /// Receive queues to serve: `auto` takes all, a number the first ones; a list is `[0, 1]`, without gaps.
+        /// Receive queues, all that the interface has: `auto` takes them as they are; a number or a list from 0 must agree.
         pub queues: Queues = Queues::Auto;
         /// How the XDP program is attached. `auto`: by the driver where it can, else generic.
         pub mode: XdpMode = XdpMode::Auto;

@@ -1,9 +1,11 @@
 //! What the HTTP service counts.
 
+use actions::ReasonCounters;
 use proto::RefusalCounters;
 
 netstack::counters! {
-    /// Events of the HTTP service. Refusals of malformed messages have a table of their own in `proto`.
+    /// Events of the HTTP service. Refusals have tables of their own: those of
+    /// malformed messages in `proto`, those of requests without an answer from a rule in `actions`.
     pub enum HttpCounter / HttpCounts {
         Connections = "connections", "Connections accepted.";
         Requests = "requests", "Requests whose head was complete and well-formed.";
@@ -17,11 +19,6 @@ netstack::counters! {
         IdleClosed = "idle_closed", "Connections closed after the idle time without a request.";
         DrainClosed = "drain_closed", "Idle connections closed by a drain.";
         RefuseConnectionLimit = "refuse_connection_limit", "Connections refused because the worker held as many as it may.";
-        RefuseNoRoute = "refuse_no_route", "Requests for which there is no route (404).";
-        RefuseMethod = "refuse_method", "Requests whose path has routes, but none for their method (405).";
-        RefuseBadPath = "refuse_bad_path", "Requests whose path cannot be normalised (400).";
-        RefuseStaticNotServed = "refuse_static_not_served", "Requests for a static route, which this version does not serve (501).";
-        RefuseProxyNotServed = "refuse_proxy_not_served", "Requests for a proxy route, which this version does not serve (501).";
         ResetSlowBody = "reset_slow_body", "Connections reset because a body came too slowly to be answered.";
         ResetSlowReader = "reset_slow_reader", "Connections reset because the peer took nothing of its answers for the write time.";
         ResetDrainDeadline = "reset_drain_deadline", "Connections reset because a drain's time was over.";
@@ -35,4 +32,6 @@ pub struct HttpCounters {
     pub events: HttpCounts,
     /// Messages refused by the parser.
     pub refusals: RefusalCounters,
+    /// Requests that no rule answered.
+    pub reasons: ReasonCounters,
 }

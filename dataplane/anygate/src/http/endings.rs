@@ -13,7 +13,7 @@ impl HttpService {
         self.counters.refusals.bump(refusal);
         let Some(http) = self.conns.at_mut(slot) else { return };
         http.pending = None;
-        let bytes = self.responder.refusal(refusal, &mut self.counters.events);
+        let bytes = self.responder.refusal(refusal, &mut self.counters);
         // A connection on which nothing can be sent any more is closed all the same.
         let _ = stack.send(http.conn, bytes);
         self.close(now, stack, slot);

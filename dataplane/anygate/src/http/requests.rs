@@ -95,7 +95,7 @@ impl HttpService {
                 self.counters.events.bump(HttpCounter::Requests);
                 let keep = head.keep_alive && self.drain_from.is_none();
                 let peer = || stack.remote(http.conn);
-                match self.responder.decide(snapshot, &head, peer, keep, &mut self.counters.events) {
+                match self.responder.decide(snapshot, &head, peer, keep, &mut self.counters) {
                     Decision::Answer(bytes) => self.send(now, stack, slot, bytes, keep),
                     Decision::AwaitBody(echo) => self.await_body(stack, slot, echo),
                 }
@@ -149,7 +149,7 @@ impl HttpService {
     ) -> Next {
         let Some(http) = self.conns.at_mut(slot) else { return Next::Stop };
         let keep = self.drain_from.is_none() && http.machine.persistent(&begun_with.limits);
-        let bytes = self.responder.finish(echo, keep, &mut self.counters.events);
+        let bytes = self.responder.finish(echo, keep, &mut self.counters);
         let next = self.send(now, stack, slot, bytes, keep);
         if let Some(http) = self.conns.at_mut(slot) {
             http.settle();

@@ -1,8 +1,8 @@
 //! From a request head to an answer: route, action, and what is counted on the way.
 
-use super::counters::{HttpCounter, HttpCounts};
+use super::counters::{HttpCounter, HttpCounters};
 use crate::snapshot::Snapshot;
-use actions::{Action, Answers, DateStamp, EchoDraft, Reason, Request, Response, Variant};
+use actions::{Answers, DateStamp, EchoDraft, Request, Response, Variant};
 use bytes::Bytes;
 use proto::{Refusal, RequestHead, Version};
 use router::{Found, Params};
@@ -70,7 +70,7 @@ impl Responder {
         head: &RequestHead<'_>,
         peer: impl FnOnce() -> Option<SocketAddr>,
         keep: bool,
-        counts: &mut HttpCounts,
+        counts: &mut HttpCounters,
     ) -> Decision {
         let method = router::Method::from_token(head.method_token.as_bytes());
         let host = if snapshot.router.has_hosts() { head.host() } else { None };
@@ -92,9 +92,12 @@ impl Responder {
         found: Found,
         request: &Request<'_>,
         keep: bool,
-        counts: &mut HttpCounts,
+        counts: &mut HttpCounters,
     ) -> Decision {
-        let status = count(snapshot, &found, counts);
+        if let Some(reason) = snapshot.actions.reason_of(&found) {
+            counts.reasons.bump(reason);
+        }
+        let status = snapshot.actions.status_of(&found).code();
         match self.answers.respond(found, &self.params, request, keep, &self.stamp) {
             Response::Ready(bytes) => {
                 count_status(status, counts);
@@ -110,37 +113,22 @@ impl Responder {
     }
 
     /// The answer of an echo whose request is complete.
-    pub fn finish(&mut self, echo: EchoInProgress, keep: bool, counts: &mut HttpCounts) -> Bytes {
+    pub fn finish(&mut self, echo: EchoInProgress, keep: bool, counts: &mut HttpCounters) -> Bytes {
         count_status(echo.status, counts);
         let variant = Variant { version: echo.version, keep_alive: keep, head_request: echo.head_request };
         echo.draft.finish(variant, &self.stamp)
     }
 
     /// The answer to a message that could not be understood.
-    pub fn refusal(&mut self, refusal: Refusal, counts: &mut HttpCounts) -> Bytes {
+    pub fn refusal(&mut self, refusal: Refusal, counts: &mut HttpCounters) -> Bytes {
         count_status(refusal.status().code(), counts);
         self.answers.refuse_message(refusal, &self.stamp)
     }
 }
 
-/// Counts why a request gets no answer from a rule, and tells the status of the answer that it gets.
-fn count(snapshot: &Snapshot, found: &Found, counts: &mut HttpCounts) -> u16 {
-    match found {
-        Found::Rule(rule) => match snapshot.actions.get(*rule).and_then(Action::not_served) {
-            Some(Reason::StaticNotServed) => counts.bump(HttpCounter::RefuseStaticNotServed),
-            Some(_) => counts.bump(HttpCounter::RefuseProxyNotServed),
-            None => {}
-        },
-        Found::NotFound => counts.bump(HttpCounter::RefuseNoRoute),
-        Found::MethodNotAllowed { .. } => counts.bump(HttpCounter::RefuseMethod),
-        Found::Refused(_) => counts.bump(HttpCounter::RefuseBadPath),
-        Found::Options { .. } => {}
-    }
-    snapshot.actions.status_of(found).code()
-}
-
 #[inline]
-fn count_status(status: u16, counts: &mut HttpCounts) {
+fn count_status(status: u16, counts: &mut HttpCounters) {
+    let counts = &mut counts.events;
     match status / 100 {
         2 => counts.bump(HttpCounter::Answers2xx),
         3 => counts.bump(HttpCounter::Answers3xx),

@@ -318,6 +318,7 @@ fn needs_restart(old: &Config, new: &Config) -> Option<Diagnostic> {
         ("server.polling", a.polling == b.polling && a.spin == b.spin),
         ("server.tcp", a.tcp == b.tcp),
         ("server.control", a.control == b.control),
+        ("server.limits.max_connections", a.limits.max_connections == b.limits.max_connections),
         ("server.limits.half_open", a.limits.half_open == b.limits.half_open),
         ("server.limits.send_buffer", a.limits.send_buffer == b.limits.send_buffer),
         ("server.limits.receive_buffer", a.limits.receive_buffer == b.limits.receive_buffer),
