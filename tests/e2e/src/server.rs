@@ -93,6 +93,13 @@ impl Server {
         counters.iter().find(fits).unwrap_or_else(|| panic!("there is no counter {layer} {name}")).total
     }
 
+    /// Waits until a counter has a value. Workers show their figures a hundred times a second, or later when the machine
+    /// gives them no time, so a counter may be behind what was just seen on the wire.
+    pub fn expect_counter(&self, layer: &str, name: &str, value: u64) {
+        let what = format!("{layer} {name} is {value}");
+        wait_until(&what, Duration::from_secs(5), || self.counter(layer, name) == value);
+    }
+
     /// The `mgmt` program, told to talk to it.
     pub fn mgmt(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binaries::mgmt());

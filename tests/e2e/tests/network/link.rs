@@ -43,7 +43,7 @@ fn a_tap_puts_fragments_together() {
     // An answer that would need fragments is not given, and that is counted by its name.
     let mut large = lab.client().command("ping");
     assert_eq!(run(large.args(["-c", "1", "-W", "1", "-s", "4000", "10.77.0.1"])).code, Some(1));
-    assert_eq!(server.counter("ip", "drop_echo_too_big"), 1);
+    server.expect_counter("ip", "drop_echo_too_big", 1);
 }
 
 /// A listener of the kernel's on AnyGate's interface, as SSH would be; answers each connection with what it was sent.

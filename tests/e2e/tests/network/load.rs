@@ -111,6 +111,6 @@ fn a_connection_a_request() {
             assert!(connection.closes().expect("an end in order"));
         }
     });
-    assert_eq!(server.counter("http", "connections"), 2_000);
+    server.expect_counter("http", "connections", 2_000);
     assert_eq!(server.counter("tcp", "reset_received"), 0);
 }

@@ -165,8 +165,8 @@ fn a_slow_head_is_answered_408_and_a_slow_body_too() {
         slowly("GET /fastest", "");
         slowly("POST /a/b/c HTTP/1.1\r\nHost: lab\r\nContent-Length: 1000\r\n\r\n", "");
     });
-    assert_eq!(server.counter("http", "refuse_head_timeout"), 2);
-    assert_eq!(server.counter("http", "refuse_body_timeout"), 1);
+    server.expect_counter("http", "refuse_head_timeout", 2);
+    server.expect_counter("http", "refuse_body_timeout", 1);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn an_idle_connection_is_closed_without_a_word() {
         assert!(silent.closes().expect("an end in order"));
         assert!(used.closes().expect("an end in order"));
     });
-    assert_eq!(server.counter("http", "idle_closed"), 2);
+    server.expect_counter("http", "idle_closed", 2);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn an_upload_waits_for_100_continue() {
         "--data-binary",
     ]);
     assert_eq!(run(curl.arg(format!("@{}", file.display())).arg(format!("http://{to}/a/b/c"))).success(), "200");
-    assert_eq!(server.counter("http", "continues"), 2);
+    server.expect_counter("http", "continues", 2);
 }
 
 #[test]
