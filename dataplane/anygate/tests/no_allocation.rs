@@ -1,22 +1,12 @@
 //! In steady state a worker allocates nothing for a fixed answer: received, parsed, routed, answered, sent
 //! (invariant 3 of docs/ARCHITECTURE.md). Counted by the allocator while `Worker::turn` runs.
 
-use anygate::clock::Clock;
-use anygate::devices::stack_on;
-use anygate::snapshot::{Current, Snapshot};
-use anygate::worker::{Parts, Polling, Worker, WorkerHandle};
-use bytes::Bytes;
-use config::{Config, Format};
-use netstack::rng::Seed;
-use netstack::tcp::{ConnId, ConnectConfig, Ready};
-use netstack::{Cidr, Instant, Stack, StackConfig};
-use port::Port;
-use port::sim::ring::{RingConfig, RingPort, pair};
+mod common;
+
+use common::{Lab, TURN};
+use netstack::tcp::ConnId;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 struct Counting;
 
@@ -52,99 +42,43 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const SERVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 0, 2));
-const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 0, 1));
-const CONFIGURATION: &str = "server:\n  listen: [':80']\nroutes: |\n  GET /ok: OK\n  /old: 301 /new\n";
+const SITE: &str = "server:\n  listen: [':80']\nroutes: |\n  GET /ok: OK\n  /old: 301 /new\n";
 
-fn server(port: RingPort, clock: &Clock) -> Worker<RingPort> {
-    let loaded = Config::parse("test", CONFIGURATION, Format::Yaml, std::iter::empty()).unwrap();
-    let (snapshot, _) = Snapshot::compile(&loaded.config, 1).unwrap();
-    let now = clock.now();
-    let stack = stack_on(&port, &plan(SERVER), Seed::from_number(1), now).unwrap();
-    let (handle, inbox) = WorkerHandle::new(0, None, port.info().clone()).unwrap();
-    let parts = Parts {
-        port,
-        stack,
-        snapshot: Current::new(snapshot),
-        inbox,
-        handle,
-        peers: Vec::new(),
-        polling: Polling::Always,
-        addresses: vec![SERVER],
-        backlog: 128,
-    };
-    let mut worker = Worker::new(parts, now, 1_700_000_000);
-    worker.listen(&loaded.config.server.listen).unwrap();
-    worker
-}
-
-fn plan(address: IpAddr) -> StackConfig {
-    StackConfig { addresses: vec![Cidr::new(address, 24).unwrap()], ..StackConfig::default() }
-}
-
-/// The other end: a stack that asks, and asks again when the answer has come.
-struct Client {
-    port: RingPort,
-    stack: Stack,
-    tx: VecDeque<netstack::Frame>,
-    answered: u64,
-}
-
-impl Client {
-    fn turn(&mut self, now: Instant, request: &Bytes) {
-        let mut received = Vec::new();
-        self.port.rx_burst(now, &mut received, 64);
-        received.into_iter().for_each(|frame| self.stack.handle_frame(now, frame));
-        self.stack.handle_timeout(now);
-        while let Some(event) = self.stack.poll_event() {
-            if event.ready.contains(Ready::CONNECTED) {
-                self.ask(event.conn, request);
+/// Asks on every connection, again and again, until there were `answers`; allocations count while the worker runs.
+fn ask(lab: &mut Lab, conns: &[ConnId], request: &str, answers: usize) {
+    conns.iter().for_each(|&conn| lab.send(conn, request));
+    let mut answered = 0;
+    for _ in 0..1_000_000 {
+        lab.now += TURN;
+        lab.client_turn();
+        for &conn in conns {
+            let received = lab.seen.get_mut(&conn).map(|seen| std::mem::take(&mut seen.received)).unwrap_or_default();
+            if received.is_empty() {
+                continue;
             }
-            while let Some(chunk) = self.stack.take_chunk(event.conn) {
-                assert!(chunk.starts_with(b"HTTP/1.1 "), "each answer is one segment");
-                self.answered += 1;
-                self.ask(event.conn, request);
+            assert!(received.starts_with(b"HTTP/1.1 "), "each answer is one segment");
+            answered += 1;
+            if answered <= answers {
+                lab.send(conn, request);
             }
         }
-        self.stack.settle(now);
-        self.stack.poll_transmit(now, &mut self.tx, 64);
-        self.port.tx_burst(now, &mut self.tx);
+        COUNTING.set(true);
+        lab.worker.turn(lab.now);
+        COUNTING.set(false);
+        if answered >= answers + conns.len() {
+            return;
+        }
     }
-
-    fn ask(&mut self, conn: ConnId, request: &Bytes) {
-        self.stack.send(conn, request.clone()).unwrap();
-    }
+    panic!("only {answered} answers");
 }
 
-fn allocations_for(request: &'static str) -> u64 {
-    let (server_end, client_end) = pair(&RingConfig::default()).unwrap();
-    let clock = Clock::start();
-    let mut worker = server(server_end.into_port(), &clock);
-    let port = client_end.into_port();
-    let mut now = clock.now();
-    let stack = stack_on(&port, &plan(CLIENT), Seed::from_number(2), now).unwrap();
-    let mut client = Client { port, stack, tx: VecDeque::new(), answered: 0 };
-    let request = Bytes::from_static(request.as_bytes());
-    for slot in 0..8 {
-        client.stack.connect(now, ConnectConfig::to(SocketAddr::new(SERVER, 80), slot)).unwrap();
-    }
-    let mut run = |until: u64, worker: &mut Worker<RingPort>, client: &mut Client| {
-        for _ in 0..1_000_000 {
-            if client.answered >= until {
-                return;
-            }
-            now += Duration::from_micros(50);
-            client.turn(now, &request);
-            COUNTING.set(true);
-            worker.turn(now);
-            COUNTING.set(false);
-        }
-        panic!("only {} answers", client.answered);
-    };
+fn allocations_for(request: &str) -> u64 {
+    let mut lab = Lab::new(SITE);
+    let conns: Vec<ConnId> = (0..8).map(|_| lab.connect()).collect();
     // Long enough for every table, queue and pool to have grown to what this load needs.
-    run(5_000, &mut worker, &mut client);
+    ask(&mut lab, &conns, request, 5_000);
     COUNT.set(0);
-    run(15_000, &mut worker, &mut client);
+    ask(&mut lab, &conns, request, 10_000);
     COUNT.get()
 }
 

@@ -1,5 +1,7 @@
 //! A worker and a client stack, wired by rings, taking turns in one thread in virtual time.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use anygate::devices::stack_on;
 use anygate::snapshot::{Current, Snapshot};
 use anygate::worker::{Command, Parts, Polling, Worker, WorkerHandle};
@@ -107,7 +109,8 @@ impl Lab {
         client || server
     }
 
-    fn client_turn(&mut self) -> bool {
+    /// The client's half of a turn.
+    pub fn client_turn(&mut self) -> bool {
         let now = self.now;
         let mut received = Vec::new();
         self.port.rx_burst(now, &mut received, 64);
