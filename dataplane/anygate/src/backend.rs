@@ -4,6 +4,7 @@ use crate::capture::Source;
 use crate::control::{Backend, CaptureSource};
 use crate::supervisor::Supervisor;
 use crate::worker::{Command, WorkerFigures, WorkerHandle};
+use config::ListenAddress;
 use crossbeam_channel::bounded;
 use mgmt_api::{
     ApiError, CaptureRequest, ConfigurationStatus, ConnectionInfo, ConnectionsReply, ConnectionsRequest, CounterRow,
@@ -14,7 +15,7 @@ use netstack::counters::IpCounter;
 use netstack::tcp::TcpCounter;
 use port::PortCounter;
 use router::{Found, Rule};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +64,6 @@ impl Backend for ControlBackend {
     fn status(&self) -> StatusReply {
         let (supervisor, figures) = (&self.0, self.figures());
         let snapshot = supervisor.snapshot();
-        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let listeners = supervisor.listen();
         StatusReply {
             product: format!("anygate {}", env!("CARGO_PKG_VERSION")),
@@ -76,7 +76,7 @@ impl Backend for ControlBackend {
                 routes: snapshot.router.rules().len() as u64,
                 last_error: supervisor.last_error(),
             },
-            listeners: listeners.iter().map(|l| SocketAddr::new(l.address.unwrap_or(any), l.port)).collect(),
+            listeners: listeners.iter().flat_map(socket_addresses).collect(),
             connections: figures.iter().map(|f| f.http_connections).sum(),
             requests: figures.iter().map(requests).sum(),
             warnings: self.warnings(&figures),
@@ -245,6 +245,16 @@ impl Backend for ControlBackend {
     fn capture(&self, request: &CaptureRequest) -> Result<Box<dyn CaptureSource>, ApiError> {
         let source = Source::start(self.0.captures(), request, self.0.epoch_unix_nanos());
         source.map(|source| Box::new(source) as _).map_err(|reason| ApiError::new(ErrorCode::Refused, reason))
+    }
+}
+
+/// What an address to listen on means; `:80` stands for both families.
+fn socket_addresses(listen: &ListenAddress) -> Vec<SocketAddr> {
+    match listen.address {
+        Some(address) => vec![SocketAddr::new(address, listen.port)],
+        None => [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
+            .map(|any| SocketAddr::new(any, listen.port))
+            .to_vec(),
     }
 }
 
