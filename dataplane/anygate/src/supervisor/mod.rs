@@ -82,7 +82,7 @@ impl Threads {
     /// Waits until every worker has ended.
     pub fn join(self) {
         for thread in self.0 {
-            // A worker that panicked has said so on standard error.
+            // A worker that panics ends the process, so there is nothing to look at.
             let _ = thread.join();
         }
     }

@@ -72,6 +72,7 @@ pub(super) fn spawn(number: usize, plan: WorkerPlan, common: Common) -> Result<S
     let thread = std::thread::Builder::new()
         .name(format!("worker-{number}"))
         .spawn(move || {
+            let _ends_the_process = EndsTheProcess;
             let core = plan.core.filter(|&core| host::pin_to(core).is_ok());
             match plan.queue.build() {
                 Ok(LivePort::AfXdp(port)) => work(*port, &plan.stack, core, common, &channels),
@@ -81,6 +82,19 @@ pub(super) fn spawn(number: usize, plan: WorkerPlan, common: Common) -> Result<S
         })
         .map_err(|error| SetupError::System("start a worker", error))?;
     Ok(Starting { which, thread, ready, go, listening })
+}
+
+/// A worker that panics has met a fault of ours, and its connections are lost: the process ends with it rather than
+/// serve with a dead queue, so that whoever watches it starts it anew.
+struct EndsTheProcess;
+
+impl Drop for EndsTheProcess {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("error: a worker has panicked, which is a fault of anygate; the message stands above. Ending.");
+            std::process::abort();
+        }
+    }
 }
 
 /// The worker's ends.
