@@ -26,9 +26,8 @@ pub fn client_on(interface: &str, addresses: &[String], clock: &Clock) -> Result
         ..AfXdpConfig::new(interface)
     };
     let refused = |error: port::PortError| {
-        let remedy = error.remedy_command().map(|command| format!("; {command}")).unwrap_or_default();
         let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})")).unwrap_or_default();
-        BenchError::new(format!("{error}{cause}{remedy}"))
+        BenchError::new(format!("{error}{cause}"))
     };
     let (device, queues) = AfXdpDevice::open(config).map_err(refused)?;
     let queue = queues.into_iter().next().ok_or_else(|| BenchError::new(format!("{interface} has no queue")))?;

@@ -38,12 +38,10 @@ impl fmt::Display for SetupError {
         match self {
             SetupError::Config(diagnostic) => diagnostic.fmt(f),
             SetupError::Port { which, error } => {
+                // The error names the command that mends it; the cause is what the system said.
                 write!(f, "error: {which}: {error}")?;
-                if let Some(cause) = std::error::Error::source(error) {
-                    write!(f, ": {cause}")?;
-                }
-                match error.remedy_command() {
-                    Some(command) => write!(f, "\n  help: {command}"),
+                match std::error::Error::source(error) {
+                    Some(cause) => write!(f, "\n  because: {cause}"),
                     None => Ok(()),
                 }
             }
