@@ -164,7 +164,7 @@ impl<P: Port> Generator<P> {
             self.due = now;
             if self.config.reuse == Reuse::KeepAlive && self.config.pacing == Pacing::Closed {
                 for slot in 0..self.active.len() as u32 {
-                    self.request(now, now, slot);
+                    self.request(now, slot);
                 }
             }
         }
@@ -255,9 +255,7 @@ impl<P: Port> Generator<P> {
         }
         if event.ready.contains(Ready::ENDED) {
             self.report.fault("idle_connection_ended");
-            if event.ended == Some(EndReason::Closed) || self.idle_standing > 0 {
-                self.idle_standing = self.idle_standing.saturating_sub(1);
-            }
+            self.idle_standing = self.idle_standing.saturating_sub(1);
         }
     }
 
@@ -265,9 +263,9 @@ impl<P: Port> Generator<P> {
         match self.config.reuse {
             Reuse::NewEach => {
                 let opened = self.active[slot as usize].since();
-                self.request(opened, now, slot);
+                self.request(opened, slot);
             }
-            Reuse::KeepAlive if self.loading() && self.config.pacing == Pacing::Closed => self.request(now, now, slot),
+            Reuse::KeepAlive if self.loading() && self.config.pacing == Pacing::Closed => self.request(now, slot),
             Reuse::KeepAlive => {
                 self.active[slot as usize].standing();
                 self.free.push_back(slot);
@@ -276,8 +274,7 @@ impl<P: Port> Generator<P> {
     }
 
     /// Sends one request on `slot`; its latency counts from `since`.
-    fn request(&mut self, since: Instant, now: Instant, slot: u32) {
-        let _ = now;
+    fn request(&mut self, since: Instant, slot: u32) {
         let active = &mut self.active[slot as usize];
         let Some(conn) = active.conn() else { return };
         if self.stack.send(conn, self.config.request.clone()).is_err() {
@@ -297,7 +294,7 @@ impl<P: Port> Generator<P> {
             let Some(slot) = self.free.pop_front() else { return };
             let due = self.due;
             self.due += gap;
-            self.request(due, now, slot);
+            self.request(due, slot);
         }
     }
 
@@ -334,7 +331,7 @@ impl<P: Port> Generator<P> {
         self.active[slot as usize].standing();
         match (self.config.reuse, self.config.pacing) {
             (Reuse::NewEach, _) => {}
-            (Reuse::KeepAlive, Pacing::Closed) if self.stage != Stage::Done => self.request(now, now, slot),
+            (Reuse::KeepAlive, Pacing::Closed) if self.stage != Stage::Done => self.request(now, slot),
             (Reuse::KeepAlive, _) => self.free.push_back(slot),
         }
     }

@@ -23,7 +23,6 @@ use crossbeam_channel::Receiver;
 use netstack::tcp::{ListenConfig, ListenerId};
 use netstack::{Frame, Instant, Stack};
 use port::Port;
-use rustix::fd::BorrowedFd;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -308,11 +307,8 @@ impl<P: Port> Worker<P> {
         }
         self.publish(now);
         self.sleeps += 1;
-        let readable = self.port.wait_fd();
-        // A port's descriptor lives as long as the port, which outlives this call.
-        let readable: Option<BorrowedFd<'_>> = readable;
         let handle = &self.handle;
-        handle.bell().sleep(readable, timeout, || handle.has_mail());
+        handle.bell().sleep(self.port.wait_fd(), timeout, || handle.has_mail());
     }
 
     fn publish(&mut self, now: Instant) {
