@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::state::{State, Transition};
 use super::table::Entry;
 use super::tuple::{self, Tuple};
-use super::{ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, output};
+use super::{ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, window};
 use crate::counters::TcpCounter;
 use crate::ip::{Egress, PathCache};
 
@@ -234,7 +234,7 @@ fn after_read(conn: &mut Conn, index: u32, bytes: usize, shared: &mut Shared) {
         close::after_read(conn, index, shared);
     }
     // A window update, when the peer may be waiting for one.
-    if conn.state.can_receive() && output::window_grew(conn, 2 * u32::from(conn.mss)) {
+    if conn.state.can_receive() && window::window_grew(conn, 2 * u32::from(conn.mss)) {
         shared.queue_transmit(conn, index);
     }
 }

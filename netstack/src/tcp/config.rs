@@ -3,6 +3,8 @@
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
+use super::congestion::CongestionKind;
+
 /// Probing of an idle peer (RFC 9293 §3.8.4). Off unless asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeepAlive {
@@ -64,6 +66,8 @@ pub struct TcpConfig {
     pub challenge_interval: Duration,
     /// Keep-alive of connections whose listener or opener says nothing else.
     pub keep_alive: Option<KeepAlive>,
+    /// Congestion controller of connections whose listener or opener says nothing else.
+    pub congestion: CongestionKind,
     /// Initial window in segments (RFC 6928).
     pub initial_window_segments: u8,
     /// Offer and accept timestamps (RFC 7323).
@@ -105,6 +109,7 @@ impl Default for TcpConfig {
             delayed_ack: Duration::from_millis(40),
             challenge_interval: Duration::from_millis(500),
             keep_alive: None,
+            congestion: CongestionKind::default(),
             initial_window_segments: 10,
             timestamps: true,
             sack: true,
@@ -128,6 +133,8 @@ pub struct ConnOptions {
     pub keep_alive: Option<KeepAlive>,
     /// Nagle's algorithm.
     pub nagle: Option<bool>,
+    /// Congestion controller.
+    pub congestion: Option<CongestionKind>,
 }
 
 /// A port to accept connections on.

@@ -175,7 +175,7 @@ pub(crate) struct Conn {
 }
 
 // An idle connection costs one slab slot, one wheel node and its share of the table.
-const _: () = assert!(size_of::<Conn>() <= 320);
+const _: () = assert!(size_of::<Conn>() <= 448);
 
 /// Where the numbers of a new connection come from.
 pub(crate) struct NewConn<'a> {
@@ -207,6 +207,7 @@ impl Conn {
         let config = new.config;
         let (keep_idle_ms, keep_interval_ms, keep_probes) = millis(new.options.keep_alive.or(config.keep_alive));
         let recv_limit = new.options.receive_buffer.unwrap_or(config.receive_buffer).clamp(2048, 1 << 30);
+        let kind = new.options.congestion.unwrap_or(config.congestion);
         let nagle = new.options.nagle.unwrap_or(config.nagle);
         let now_ms = clock_ms(new.now);
         Conn {
@@ -228,7 +229,7 @@ impl Conn {
             send: NONE,
             recv_queued: 0,
             send_queued: 0,
-            congestion: Congestion::new_reno(536, config.initial_window_segments),
+            congestion: Congestion::new(kind, 536, config.initial_window_segments),
             rtt: Rtt::default(),
             mss: 536,
             peer_mss: 536,

@@ -43,13 +43,14 @@ mod table;
 mod time_wait;
 mod timers;
 pub(crate) mod tuple;
+mod window;
 
 #[cfg(test)]
 mod tests;
 
 pub use chunk::RecvChunk;
 pub use config::{ConnOptions, ConnectConfig, KeepAlive, ListenConfig, TcpConfig};
-pub use congestion::{Ack, Congestion, CongestionControl, NewReno};
+pub use congestion::{Ack, Congestion, CongestionControl, CongestionKind, NewReno, RateSample};
 pub use event::{ConnId, ConnectError, EndReason, ListenError, ListenerId, Ready, SendError, TcpEvent};
 pub use icmp::{IcmpError, IcmpErrorKind};
 pub use info::ConnInfo;

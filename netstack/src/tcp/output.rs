@@ -17,6 +17,7 @@ use super::seq::Seq;
 use super::shared::Shared;
 use super::state::State;
 use super::tuple::Tuple;
+use super::window::{acknowledgment_due, advertise};
 use super::{Ctx, recovery, timers};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
@@ -124,41 +125,6 @@ fn note_limit(conn: &mut Conn, shared: &Shared) {
     }
 }
 
-/// RFC 9293 §3.8.6.3 (SHLD-19): at least every second full segment; and whenever the window opened by as much.
-#[inline]
-fn acknowledgment_due(conn: &Conn) -> bool {
-    let two = 2 * u32::from(conn.mss);
-    (conn.has(flag::ACK_PENDING) && conn.rcv_nxt.since(conn.last_ack_sent) >= two) || window_grew(conn, two)
-}
-
-/// The edge that the receive buffer allows now.
-#[inline]
-fn open_edge(conn: &Conn) -> Seq {
-    conn.rcv_nxt + conn.recv_limit.saturating_sub(conn.recv_queued)
-}
-
-/// True when the window could be opened by `bytes`, or by half of the buffer.
-#[inline]
-pub(crate) fn window_grew(conn: &Conn, bytes: u32) -> bool {
-    // Without new data: an update that the peer may be waiting for. With it, the rule above acknowledges anyway.
-    let growth = open_edge(conn).saturating_since(conn.rcv_edge);
-    growth > 0 && growth >= bytes.min(conn.recv_limit / 2) && conn.rcv_nxt == conn.last_ack_sent
-}
-
-/// The window field, and the promise that goes with it. RFC 9293 §3.8.6.2.2: the edge moves by a full segment or half
-/// of the buffer or not at all, and never back.
-#[inline]
-fn advertise(conn: &mut Conn) -> u16 {
-    let edge = open_edge(conn);
-    if edge.saturating_since(conn.rcv_edge) >= u32::from(conn.mss).min(conn.recv_limit / 2).max(1) {
-        conn.rcv_edge = edge;
-    }
-    // Rounded up to what the shift can say, so that a promise never shrinks by rounding (RFC 7323 §2.4).
-    let field = ((conn.rcv_wnd() + (1 << conn.rcv_scale) - 1) >> conn.rcv_scale).min(0xffff);
-    conn.rcv_edge = conn.rcv_edge.max(conn.rcv_nxt + (field << conn.rcv_scale));
-    field as u16
-}
-
 /// What goes next: a probe, what is lost, new data, the FIN.
 fn next_segment(conn: &mut Conn, shared: &Shared, now: Instant) -> Option<Plan> {
     if !conn.state.can_transmit() {
@@ -208,7 +174,7 @@ fn new_segment(conn: &mut Conn, pipe: u32, window: u32, shared: &Shared, now: In
     let idle = conn.snd_nxt == conn.snd_una;
     if idle && u64::from(now_minus(now, conn.sent_ms)) * 1_000 > conn.rtt.rto_us(0, shared.rto) {
         // RFC 5681 §4.1
-        conn.congestion.on_restart(mss);
+        conn.congestion.on_restart(now, mss);
     }
     let window = conn.congestion.window().min(window);
     let peer = (conn.snd_una + conn.snd_wnd).saturating_since(conn.snd_nxt);

@@ -88,7 +88,8 @@ pub(super) fn advance(conn: &mut Conn, index: u32, segment: &Segment, shared: &m
     }
     if conn.phase != Phase::Recovery {
         let limited = conn.phase == Phase::Loss || conn.has(flag::CWND_LIMITED);
-        let ack = Ack { now, bytes, limited, mss: u32::from(conn.mss), srtt: conn.rtt.srtt() };
+        let mss = u32::from(conn.mss);
+        let ack = Ack { acked: bytes, delivered: bytes, limited, srtt: conn.rtt.srtt(), ..Ack::new(now, mss) };
         conn.congestion.on_ack(&ack);
     }
     recovery::on_advance(conn, shared, bytes);

@@ -1,100 +1,7 @@
-//! Congestion control: a trait, and NewReno (RFC 5681, RFC 6582 with the window of RFC 6928).
-//!
-//! The controllers know windows only. When to send what again is recovery's (recovery.rs), which asks for the window
-//! and reports acknowledgments and losses. Dispatch is by enum: the state lives inside of the control block.
+//! NewReno (RFC 5681, RFC 6582, with the initial window of RFC 6928).
 
-use core::time::Duration;
-
+use super::{Ack, CongestionControl, MAX_WINDOW, initial_window};
 use crate::time::Instant;
-
-/// What an acknowledgment tells a controller.
-#[derive(Clone, Copy, Debug)]
-pub struct Ack {
-    /// When it arrived.
-    pub now: Instant,
-    /// Bytes newly acknowledged.
-    pub bytes: u32,
-    /// The window, and nothing else, held data back when the last segment was sent.
-    pub limited: bool,
-    /// Segment size in bytes.
-    pub mss: u32,
-    /// Smoothed round-trip time, once measured.
-    pub srtt: Option<Duration>,
-}
-
-/// A congestion controller.
-pub trait CongestionControl {
-    /// Its name.
-    fn name(&self) -> &'static str;
-    /// Bytes that may be in flight.
-    fn window(&self) -> u32;
-    /// Slow-start threshold in bytes.
-    fn ssthresh(&self) -> u32;
-    /// Data was acknowledged outside of recovery.
-    fn on_ack(&mut self, ack: &Ack);
-    /// Acknowledgments showed a loss: recovery begins with `in_flight` bytes out.
-    fn on_loss(&mut self, now: Instant, in_flight: u32, mss: u32);
-    /// The retransmission timer fired; `first` unless it had fired for the same data before.
-    fn on_timeout(&mut self, now: Instant, in_flight: u32, mss: u32, first: bool);
-    /// Sending resumes after an idle time of more than a timeout.
-    fn on_restart(&mut self, mss: u32);
-    /// The segment size was set or lowered, before data was sent or by path MTU discovery.
-    fn on_mss(&mut self, old: u32, new: u32);
-}
-
-/// The controllers to choose from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Congestion {
-    /// RFC 5681 with RFC 6582.
-    NewReno(NewReno),
-}
-
-impl Congestion {
-    /// NewReno with an initial window of `segments` segments of `mss` bytes.
-    pub fn new_reno(mss: u32, segments: u8) -> Congestion {
-        Congestion::NewReno(NewReno::new(mss, segments))
-    }
-}
-
-macro_rules! dispatch {
-    ($self:ident, $controller:ident => $call:expr) => {
-        match $self {
-            Congestion::NewReno($controller) => $call,
-        }
-    };
-}
-
-impl CongestionControl for Congestion {
-    fn name(&self) -> &'static str {
-        dispatch!(self, c => c.name())
-    }
-    #[inline]
-    fn window(&self) -> u32 {
-        dispatch!(self, c => c.window())
-    }
-    fn ssthresh(&self) -> u32 {
-        dispatch!(self, c => c.ssthresh())
-    }
-    #[inline]
-    fn on_ack(&mut self, ack: &Ack) {
-        dispatch!(self, c => c.on_ack(ack))
-    }
-    fn on_loss(&mut self, now: Instant, in_flight: u32, mss: u32) {
-        dispatch!(self, c => c.on_loss(now, in_flight, mss))
-    }
-    fn on_timeout(&mut self, now: Instant, in_flight: u32, mss: u32, first: bool) {
-        dispatch!(self, c => c.on_timeout(now, in_flight, mss, first))
-    }
-    fn on_restart(&mut self, mss: u32) {
-        dispatch!(self, c => c.on_restart(mss))
-    }
-    fn on_mss(&mut self, old: u32, new: u32) {
-        dispatch!(self, c => c.on_mss(old, new))
-    }
-}
-
-/// Windows never grow beyond what a scaled receive window can offer.
-const MAX_WINDOW: u32 = 1 << 30;
 
 /// RFC 5681.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,23 +10,27 @@ pub struct NewReno {
     ssthresh: u32,
     /// Bytes acknowledged since the window grew last, in congestion avoidance.
     acked: u32,
+    /// Window and threshold before the last reduction, for when it was in error.
+    prior: (u32, u32),
     initial_segments: u8,
 }
 
 impl NewReno {
     /// RFC 6928 §2: ten segments, but no more than 14,600 bytes unless two segments are more.
     pub fn new(mss: u32, initial_segments: u8) -> NewReno {
-        NewReno { cwnd: initial_window(mss, initial_segments), ssthresh: MAX_WINDOW, acked: 0, initial_segments }
+        NewReno {
+            cwnd: initial_window(mss, initial_segments),
+            ssthresh: MAX_WINDOW,
+            acked: 0,
+            prior: (0, 0),
+            initial_segments,
+        }
     }
 
     /// RFC 5681 §3.1, equation 4.
     fn halve(&mut self, in_flight: u32, mss: u32) {
         self.ssthresh = (in_flight / 2).max(2 * mss);
     }
-}
-
-fn initial_window(mss: u32, segments: u8) -> u32 {
-    (mss * u32::from(segments)).min((1460 * u32::from(segments)).max(2 * mss))
 }
 
 impl CongestionControl for NewReno {
@@ -138,18 +49,18 @@ impl CongestionControl for NewReno {
 
     #[inline]
     fn on_ack(&mut self, ack: &Ack) {
-        // RFC 5681 §4.3 by way of RFC 7661 §4.2: a window that was not used is not grown.
-        if !ack.limited {
+        // RFC 5681 §4.3 by way of RFC 7661 §4.2: a window that was not used is not grown; nor is one in recovery.
+        if !ack.limited || ack.in_recovery {
             return;
         }
         if self.cwnd < self.ssthresh {
             // RFC 5681 §3.1, equation 2, counting bytes with L = 8 (RFC 3465 §2.2, RFC 9406 §4.2): peers acknowledge
             // whole bursts at once.
-            self.cwnd = (self.cwnd + ack.bytes.min(8 * ack.mss)).min(MAX_WINDOW);
+            self.cwnd = (self.cwnd + ack.acked.min(8 * ack.mss)).min(MAX_WINDOW);
             return;
         }
         // RFC 5681 §3.1: one segment per window acknowledged.
-        self.acked += ack.bytes.min(self.cwnd);
+        self.acked += ack.acked.min(self.cwnd);
         if self.acked >= self.cwnd {
             self.acked -= self.cwnd;
             self.cwnd = (self.cwnd + ack.mss).min(MAX_WINDOW);
@@ -157,6 +68,7 @@ impl CongestionControl for NewReno {
     }
 
     fn on_loss(&mut self, _now: Instant, in_flight: u32, mss: u32) {
+        self.prior = (self.cwnd, self.ssthresh);
         // RFC 6675 §5, step 4.2
         self.halve(in_flight, mss);
         self.cwnd = self.ssthresh;
@@ -166,13 +78,20 @@ impl CongestionControl for NewReno {
     fn on_timeout(&mut self, _now: Instant, in_flight: u32, mss: u32, first: bool) {
         // RFC 5681 §3.1: ssthresh is lowered once for one window of data; the loss window is one segment.
         if first {
+            self.prior = (self.cwnd, self.ssthresh);
             self.halve(in_flight, mss);
         }
         self.cwnd = mss;
         self.acked = 0;
     }
 
-    fn on_restart(&mut self, mss: u32) {
+    fn on_undo(&mut self, _now: Instant, _mss: u32) {
+        // RFC 4015 §3.2 (DoRes): back to what was.
+        self.cwnd = self.cwnd.max(self.prior.0);
+        self.ssthresh = self.ssthresh.max(self.prior.1);
+    }
+
+    fn on_restart(&mut self, _now: Instant, mss: u32) {
         // RFC 5681 §4.1
         self.cwnd = self.cwnd.min(initial_window(mss, self.initial_segments));
         self.acked = 0;
@@ -192,7 +111,7 @@ mod tests {
     use super::*;
 
     fn ack(bytes: u32, limited: bool) -> Ack {
-        Ack { now: Instant::ZERO, bytes, limited, mss: 1000, srtt: None }
+        Ack { acked: bytes, limited, ..Ack::new(Instant::ZERO, 1000) }
     }
 
     #[test]
@@ -213,7 +132,7 @@ mod tests {
         reno.on_ack(&ack(1000, false));
         assert_eq!(reno.window(), 10_000);
         (0..20).for_each(|_| reno.on_ack(&ack(2000, true)));
-        reno.on_restart(1000);
+        reno.on_restart(Instant::ZERO, 1000);
         assert_eq!(reno.window(), 10_000);
     }
 

@@ -1,0 +1,210 @@
+//! Congestion control: how much may be in flight, and how fast it leaves.
+//!
+//! A controller knows windows and rates only. What is lost and what is sent again is recovery's (recovery.rs), which
+//! reports acknowledgments and losses and asks for the window. Dispatch is by enum: small states live inside of the
+//! control block, large ones in a box that is made once for a connection.
+//!
+//! ```text
+//!   ack ─▶ on_ack(delivered, lost, rate sample) ──▶ window() ─▶ recovery's send quota (or PRR's, while in recovery)
+//!   loss ─▶ on_loss · on_ecn · on_timeout · on_undo ─▶ pacing_rate() ─▶ the pacing wheel
+//! ```
+
+mod new_reno;
+
+use core::time::Duration;
+
+pub use new_reno::NewReno;
+
+use crate::time::Instant;
+
+/// Windows never grow beyond what a scaled receive window can offer.
+pub(crate) const MAX_WINDOW: u32 = 1 << 30;
+
+/// What an acknowledgment, with its SACK blocks, tells a controller.
+#[derive(Clone, Copy, Debug)]
+pub struct Ack {
+    /// When it arrived.
+    pub now: Instant,
+    /// Bytes by which SND.UNA moved on.
+    pub acked: u32,
+    /// Bytes newly known to have arrived: acknowledged, or selectively acknowledged, for the first time.
+    pub delivered: u32,
+    /// Bytes newly taken for lost.
+    pub lost: u32,
+    /// Bytes in the network before this acknowledgment was processed.
+    pub prior_in_flight: u32,
+    /// Bytes in the network now.
+    pub in_flight: u32,
+    /// The window, and nothing else, held data back when the last segment was sent.
+    pub limited: bool,
+    /// Losses are being repaired (fast recovery).
+    pub in_recovery: bool,
+    /// Segment size in bytes.
+    pub mss: u32,
+    /// The round-trip time that this acknowledgment measured, if it did.
+    pub rtt: Option<Duration>,
+    /// Smoothed round-trip time, once measured.
+    pub srtt: Option<Duration>,
+    /// The delivery rate that this acknowledgment measured, if it did.
+    pub rate: Option<RateSample>,
+}
+
+impl Ack {
+    /// An acknowledgment of nothing, to be filled in.
+    pub fn new(now: Instant, mss: u32) -> Ack {
+        Ack {
+            now,
+            acked: 0,
+            delivered: 0,
+            lost: 0,
+            prior_in_flight: 0,
+            in_flight: 0,
+            limited: false,
+            in_recovery: false,
+            mss,
+            rtt: None,
+            srtt: None,
+            rate: None,
+        }
+    }
+}
+
+/// A delivery rate sample (draft-ietf-ccwg-bbr, section "Delivery Rate Samples"), taken over the segment that was sent
+/// last among those that the acknowledgment delivered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RateSample {
+    /// Bytes delivered over `interval`.
+    pub delivered: u32,
+    /// The longer of the send and the acknowledgment interval.
+    pub interval: Duration,
+    /// The application, not the window, limited sending when the segment left.
+    pub app_limited: bool,
+    /// All bytes that the connection had delivered when the segment left: what rounds are counted with.
+    pub prior_delivered: u64,
+    /// All bytes that the connection has delivered now.
+    pub total_delivered: u64,
+    /// Bytes in flight just after the segment left.
+    pub tx_in_flight: u32,
+    /// Bytes lost between the segment's departure and now.
+    pub lost: u32,
+}
+
+/// A congestion controller.
+pub trait CongestionControl {
+    /// Its name.
+    fn name(&self) -> &'static str;
+    /// Bytes that may be in flight.
+    fn window(&self) -> u32;
+    /// Slow-start threshold in bytes.
+    fn ssthresh(&self) -> u32;
+    /// Bytes per second at which segments shall leave, when the controller itself says so. Otherwise the sender paces by
+    /// window and round-trip time.
+    fn pacing_rate(&self) -> Option<u64> {
+        None
+    }
+    /// True when the window falls step by step in recovery (PRR, RFC 6937); false when [`window`](Self::window) holds
+    /// there, too.
+    fn uses_prr(&self) -> bool {
+        true
+    }
+    /// An acknowledgment delivered or lost something; in recovery, too.
+    fn on_ack(&mut self, ack: &Ack);
+    /// Acknowledgments showed a loss: recovery begins with `in_flight` bytes out.
+    fn on_loss(&mut self, now: Instant, in_flight: u32, mss: u32);
+    /// The peer echoed a congestion mark (RFC 3168 §6.1.2), for the first time in this window of data.
+    fn on_ecn(&mut self, now: Instant, in_flight: u32, mss: u32) {
+        self.on_loss(now, in_flight, mss);
+    }
+    /// Everything sent before recovery began is acknowledged.
+    fn on_recovered(&mut self, _now: Instant, _mss: u32) {}
+    /// The last reduction (loss or timeout) was in error: what was taken for lost had arrived.
+    fn on_undo(&mut self, now: Instant, mss: u32);
+    /// The retransmission timer fired; `first` unless it had fired for the same data before.
+    fn on_timeout(&mut self, now: Instant, in_flight: u32, mss: u32, first: bool);
+    /// Sending resumes after an idle time of more than a timeout.
+    fn on_restart(&mut self, now: Instant, mss: u32);
+    /// The segment size was set or lowered, before data was sent or by path MTU discovery.
+    fn on_mss(&mut self, old: u32, new: u32);
+}
+
+/// Which controller a connection uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CongestionKind {
+    /// RFC 5681 with RFC 6582.
+    #[default]
+    NewReno,
+}
+
+/// The controller of a connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Congestion {
+    /// RFC 5681 with RFC 6582.
+    NewReno(NewReno),
+}
+
+impl Congestion {
+    /// A fresh controller with an initial window of `segments` segments of `mss` bytes.
+    pub fn new(kind: CongestionKind, mss: u32, segments: u8) -> Congestion {
+        match kind {
+            CongestionKind::NewReno => Congestion::NewReno(NewReno::new(mss, segments)),
+        }
+    }
+}
+
+macro_rules! dispatch {
+    ($self:ident, $controller:ident => $call:expr) => {
+        match $self {
+            Congestion::NewReno($controller) => $call,
+        }
+    };
+}
+
+impl CongestionControl for Congestion {
+    fn name(&self) -> &'static str {
+        dispatch!(self, c => c.name())
+    }
+    #[inline]
+    fn window(&self) -> u32 {
+        dispatch!(self, c => c.window())
+    }
+    fn ssthresh(&self) -> u32 {
+        dispatch!(self, c => c.ssthresh())
+    }
+    #[inline]
+    fn pacing_rate(&self) -> Option<u64> {
+        dispatch!(self, c => c.pacing_rate())
+    }
+    fn uses_prr(&self) -> bool {
+        dispatch!(self, c => c.uses_prr())
+    }
+    #[inline]
+    fn on_ack(&mut self, ack: &Ack) {
+        dispatch!(self, c => c.on_ack(ack))
+    }
+    fn on_loss(&mut self, now: Instant, in_flight: u32, mss: u32) {
+        dispatch!(self, c => c.on_loss(now, in_flight, mss))
+    }
+    fn on_ecn(&mut self, now: Instant, in_flight: u32, mss: u32) {
+        dispatch!(self, c => c.on_ecn(now, in_flight, mss))
+    }
+    fn on_recovered(&mut self, now: Instant, mss: u32) {
+        dispatch!(self, c => c.on_recovered(now, mss))
+    }
+    fn on_undo(&mut self, now: Instant, mss: u32) {
+        dispatch!(self, c => c.on_undo(now, mss))
+    }
+    fn on_timeout(&mut self, now: Instant, in_flight: u32, mss: u32, first: bool) {
+        dispatch!(self, c => c.on_timeout(now, in_flight, mss, first))
+    }
+    fn on_restart(&mut self, now: Instant, mss: u32) {
+        dispatch!(self, c => c.on_restart(now, mss))
+    }
+    fn on_mss(&mut self, old: u32, new: u32) {
+        dispatch!(self, c => c.on_mss(old, new))
+    }
+}
+
+/// RFC 6928 §2: ten segments, but no more than 14,600 bytes unless two segments are more.
+pub(crate) fn initial_window(mss: u32, segments: u8) -> u32 {
+    (mss * u32::from(segments)).min((1460 * u32::from(segments)).max(2 * mss))
+}
