@@ -11,6 +11,7 @@
 mod peer;
 #[path = "stack_frames/program.rs"]
 mod program;
+#[allow(dead_code, reason = "shared with tcp_sender")]
 #[path = "stack_frames/wire.rs"]
 mod wire;
 

@@ -65,6 +65,11 @@ fn sum(start: u32, bytes: &[u8]) -> u16 {
     total as u16
 }
 
+/// The Internet checksum of `bytes` (RFC 1071).
+pub fn checksum(bytes: &[u8]) -> u16 {
+    !sum(0, bytes)
+}
+
 /// The IP payload of a frame: version, protocol, sum of the pseudo-header, bytes.
 pub fn open(frame: &[u8], vlan: Option<u16>) -> Option<(bool, u8, u32, &[u8])> {
     let at = if vlan.is_some() { 16 } else { 12 };
