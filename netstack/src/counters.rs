@@ -209,6 +209,7 @@ counters! {
         OpenActive = "open_active", "active opens begun";
         OpenPassive = "open_passive", "SYNs taken by a listener";
         Established = "established", "handshakes completed, both ways";
+        EcnNegotiated = "ecn_negotiated", "handshakes that agreed on ECN (RFC 3168)";
         Closed = "closed", "connections that ended with both sides closed";
         TimeWaitReused = "time_wait_reused", "TIME-WAIT connections ended early by a newer SYN";
         TimeWaitOverflow = "time_wait_overflow", "connections forgotten at once because TIME-WAIT was full";

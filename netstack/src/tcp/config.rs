@@ -23,6 +23,18 @@ impl Default for KeepAlive {
     }
 }
 
+/// Explicit congestion notification (RFC 3168).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub enum EcnMode {
+    /// Neither asked for nor accepted.
+    Off,
+    /// Accepted when a peer asks for it.
+    #[default]
+    Passive,
+    /// Asked for by active opens, too.
+    Active,
+}
+
 /// Limits and times of one worker's TCP.
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
@@ -76,6 +88,8 @@ pub struct TcpConfig {
     pub sack: bool,
     /// Offer and accept window scaling (RFC 7323).
     pub window_scaling: bool,
+    /// Explicit congestion notification.
+    pub ecn: EcnMode,
     /// Hold back small segments while data is unacknowledged (RFC 9293 §3.7.4).
     pub nagle: bool,
     /// Smallest maximum segment size that is believed, from a peer's option or an ICMP message, in bytes.
@@ -114,6 +128,7 @@ impl Default for TcpConfig {
             timestamps: true,
             sack: true,
             window_scaling: true,
+            ecn: EcnMode::default(),
             nagle: false,
             min_mss: 216,
             ephemeral_ports: (32_768, 60_999),

@@ -79,6 +79,8 @@ pub(crate) mod flag {
         SCALED = 21;
         /// The congestion window held data back when the connection last sent.
         CWND_LIMITED = 22;
+        /// ECN was negotiated (RFC 3168 §6.1.1): marks of the network are echoed; see [`super::Conn::sends_ect`].
+        ECN = 23;
     }
 }
 
@@ -281,6 +283,13 @@ impl Conn {
     #[inline]
     pub(crate) fn clear(&mut self, flag: u32) {
         self.flags &= !flag;
+    }
+
+    /// True when new data may be marked ECN-capable. RFC 3168 §6.1.1: never after a SYN without ECN was sent, which is
+    /// what a SYN sent again is.
+    #[inline]
+    pub(crate) fn sends_ect(&self) -> bool {
+        self.flags & (flag::ECN | flag::SYN_RESENT) == flag::ECN
     }
 
     /// Moves the state; false (and nothing changed) when the transition has no meaning in it.

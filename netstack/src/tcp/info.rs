@@ -48,6 +48,8 @@ pub struct ConnInfo {
     pub rto: Duration,
     /// Doublings of the retransmission timeout.
     pub backoff: u8,
+    /// New data is marked ECN-capable.
+    pub ecn: bool,
     /// Received bytes waiting for the application.
     pub recv_queued: u32,
     /// Bytes held out of order.
@@ -159,6 +161,7 @@ fn describe(id: ConnId, conn: &Conn, shared: &Shared) -> ConnInfo {
         srtt: conn.rtt.srtt(),
         rto: Duration::from_micros(conn.rtt.rto_us(conn.backoff, shared.rto)),
         backoff: conn.backoff,
+        ecn: conn.sends_ect(),
         recv_queued: conn.recv_queued,
         out_of_order: shared.recv.get(conn.recv).map_or(0, RecvState::out_of_order_bytes),
         send_queued: conn.send_queued,

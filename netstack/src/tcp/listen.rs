@@ -32,6 +32,8 @@ pub(crate) struct HalfOpen {
     pub(crate) peer_mss: u16,
     pub(crate) timestamps: bool,
     pub(crate) sack: bool,
+    /// RFC 3168 §6.1.1: both sides want ECN.
+    pub(crate) ecn: bool,
     /// The peer's and our own shift count, when scaling was agreed.
     pub(crate) scales: Option<(u8, u8)>,
     pub(crate) retries: u8,

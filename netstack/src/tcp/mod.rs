@@ -49,7 +49,7 @@ mod window;
 mod tests;
 
 pub use chunk::RecvChunk;
-pub use config::{ConnOptions, ConnectConfig, KeepAlive, ListenConfig, TcpConfig};
+pub use config::{ConnOptions, ConnectConfig, EcnMode, KeepAlive, ListenConfig, TcpConfig};
 pub use congestion::{Ack, Congestion, CongestionControl, CongestionKind, NewReno, RateSample};
 pub use event::{ConnId, ConnectError, EndReason, ListenError, ListenerId, Ready, SendError, TcpEvent};
 pub use icmp::{IcmpError, IcmpErrorKind};

@@ -8,11 +8,12 @@
 //! The only copy of a payload is the one into the frame that the NIC reads. An acknowledgment rides on data whenever
 //! there is data: connections are served here after the application had its turn, so an answer carries it.
 
+use super::config::EcnMode;
 use super::congestion::CongestionControl;
 use super::control_block::{Conn, NONE, Phase, clock_ms, flag};
 use super::emit::seal;
 use super::sack::Blocks;
-use super::segment::{ACK, FIN, Header, PSH, SYN, Timestamps};
+use super::segment::{ACK, CWR, ECE, FIN, Header, PSH, SYN, Timestamps};
 use super::seq::Seq;
 use super::shared::Shared;
 use super::state::State;
@@ -334,6 +335,12 @@ fn send_syn(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
         header.ack = Seq(0);
     }
     header.flags |= SYN;
+    if crossed {
+        header.flags |= if conn.has(flag::ECN) { ECE } else { 0 };
+    } else if shared.config.ecn == EcnMode::Active && !conn.has(flag::SYN_RESENT) {
+        // RFC 3168 §6.1.1.1: the SYN that is sent again does not ask, lest something on the path drops those that do.
+        header.flags |= ECE | CWR;
+    }
     // RFC 7323 §2.2: the window of a SYN is not scaled.
     header.window = conn.rcv_wnd().min(0xffff) as u16;
     header.mss = Some(path_mss(&conn.tuple, ctx));

@@ -35,6 +35,10 @@ pub(crate) const RST: u8 = 0x04;
 pub(crate) const PSH: u8 = 0x08;
 pub(crate) const ACK: u8 = 0x10;
 pub(crate) const URG: u8 = 0x20;
+/// ECN echo; together with [`CWR`] on a SYN: the sender asks for ECN (RFC 3168 §6.1.1).
+pub(crate) const ECE: u8 = 0x40;
+/// Congestion window reduced.
+pub(crate) const CWR: u8 = 0x80;
 
 const NOP_NOP_TIMESTAMPS: u32 = 0x0101_080a;
 
@@ -78,7 +82,7 @@ impl Segment {
             dst_port: u16::from_be_bytes([d0, d1]),
             seq: Seq(u32::from_be_bytes([q0, q1, q2, q3])),
             ack: Seq(u32::from_be_bytes([a0, a1, a2, a3])),
-            flags: flags & 0x3f,
+            flags,
             window: u16::from_be_bytes([w0, w1]),
             header_len,
             payload_len: (data.len() - header_len) as u32,
@@ -143,6 +147,14 @@ impl Segment {
     #[inline]
     pub(crate) fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+
+    /// RFC 3168 §6.1.1: an ECN-setup SYN has both bits, an ECN-setup SYN-ACK only ECE. (Both on a SYN-ACK are what a
+    /// host sends that reflects reserved bits.)
+    #[inline]
+    pub(crate) fn is_ecn_setup(&self) -> bool {
+        let asked = if self.has(ACK) { ECE } else { ECE | CWR };
+        self.has(SYN) && self.flags & (ECE | CWR) == asked
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::config::TcpConfig;
 use super::super::control_block::{Conn, NewConn, clock_ms, flag};
 use super::super::event::Ready;
 use super::super::listen::HalfOpen;
-use super::super::segment::{ACK, Header, RST, SYN, Segment, Timestamps};
+use super::super::segment::{ACK, ECE, Header, RST, SYN, Segment, Timestamps};
 use super::super::seq::{Seq, clock_before};
 use super::super::shared::Shared;
 use super::super::state::State;
@@ -47,6 +47,8 @@ impl Tcp {
             Verdict::Establish => self.establish(index, segment, frame, meta, ctx),
             Verdict::SendSynAckAgain => {
                 entry.sent_at = None;
+                // RFC 3168 §6.1.1: the peer gave ECN up, as after the loss of a SYN that asked for it.
+                entry.ecn &= segment.is_ecn_setup();
                 send_syn_ack(index, &mut self.shared, ctx);
             }
             Verdict::Reset => {
@@ -93,6 +95,7 @@ impl Tcp {
         let hash = self.shared.table.hash(&entry.tuple);
         self.shared.table.replace(hash, Entry::HalfOpen(index), Entry::Connection(key.index));
         self.shared.counters.bump(TcpCounter::Established);
+        self.shared.counters.add(TcpCounter::EcnNegotiated, u64::from(entry.ecn));
         if let Some(conn) = self.conns.get_mut(key) {
             conn.generation = key.generation;
             self.shared.notify(conn, key.index, Ready::ACCEPTED);
@@ -138,6 +141,9 @@ fn promote(conn: &mut Conn, entry: &HalfOpen, segment: &Segment, shared: &Shared
     if entry.sack {
         conn.set(flag::SACK);
     }
+    if entry.ecn {
+        conn.set(flag::ECN);
+    }
     match entry.scales {
         Some((theirs, ours)) => {
             conn.set(flag::SCALED);
@@ -179,7 +185,8 @@ pub(crate) fn send_syn_ack(index: u32, shared: &mut Shared, ctx: &mut Ctx<'_>) {
     let header = Header {
         seq: entry.iss,
         ack: entry.irs + 1,
-        flags: SYN | ACK,
+        // RFC 3168 §6.1.1: the ECN-setup SYN-ACK.
+        flags: SYN | ACK | if entry.ecn { ECE } else { 0 },
         window: entry.rcv_wnd.min(0xffff) as u16,
         mss: Some(output::path_mss(&entry.tuple, ctx)),
         // RFC 7323 §2.2, §3.2 and RFC 2018 §2: only what the SYN offered.

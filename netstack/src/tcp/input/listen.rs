@@ -1,5 +1,6 @@
 //! A segment for which there is no connection: LISTEN and CLOSED (RFC 9293 §3.10.7.1, §3.10.7.2).
 
+use super::super::config::{EcnMode, TcpConfig};
 use super::super::listen::HalfOpen;
 use super::super::segment::{ACK, RST, SYN, Segment};
 use super::super::seq::Seq;
@@ -9,7 +10,7 @@ use super::super::tuple::{self, Tuple};
 use super::super::{Ctx, ListenerId, emit};
 use super::half_open;
 use crate::counters::TcpCounter;
-use crate::ip::{IpMeta, PathCache};
+use crate::ip::{Ecn, IpMeta, PathCache};
 
 /// `connections` is how many there are; `above` is set when the SYN ends a TIME-WAIT, and bounds the new ISS.
 pub(super) fn handle(
@@ -84,6 +85,7 @@ fn open(
         peer_mss,
         timestamps: timestamps.is_some(),
         sack: segment.sack_permitted && config.sack,
+        ecn: accepts_ecn(segment, meta, config),
         scales: segment.window_scale.filter(|_| config.window_scaling).map(|theirs| (theirs, scale_for(rcv_wnd))),
         retries: 0,
     };
@@ -92,6 +94,12 @@ fn open(
     let key = shared.listeners.insert_half_open(half_open, ctx.now + half_open::resend_after(0, config));
     shared.table.insert(hash, Entry::HalfOpen(key.index));
     half_open::send_syn_ack(key.index, shared, ctx);
+}
+
+/// RFC 3168 §6.1.1: the SYN asks for ECN. One that is itself marked has crossed something that rewrites the field, so
+/// that marks would mean nothing: no implementation of this RFC sends it.
+pub(super) fn accepts_ecn(segment: &Segment, meta: &IpMeta, config: &TcpConfig) -> bool {
+    config.ecn != EcnMode::Off && segment.is_ecn_setup() && Ecn::from_bits(meta.ecn) == Ecn::NotEct
 }
 
 /// Every limit is checked before memory is taken.

@@ -1,5 +1,6 @@
 //! SYN-SENT (RFC 9293 §3.10.7.3).
 
+use super::super::config::EcnMode;
 use super::super::control_block::{Conn, clock_ms, flag};
 use super::super::event::{EndReason, Ready};
 use super::super::segment::{ACK, RST, SYN, Segment};
@@ -63,6 +64,12 @@ fn take_syn(conn: &mut Conn, segment: &Segment, shared: &mut Shared, ctx: &Ctx<'
     if segment.sack_permitted && shared.config.sack {
         conn.set(flag::SACK);
     }
+    // RFC 3168 §6.1.1: every SYN of ours must have asked. A SYN-ACK may answer the one that did before one that did
+    // not: then marks are echoed, and none is made (`Conn::sends_ect`).
+    let asked = shared.config.ecn == EcnMode::Active && (segment.has(ACK) || !conn.has(flag::SYN_RESENT));
+    if asked && segment.is_ecn_setup() {
+        conn.set(flag::ECN);
+    }
     // RFC 7323 §2.2: both SYNs must have the option.
     match segment.window_scale.filter(|_| shared.config.window_scaling) {
         Some(theirs) => {
@@ -95,6 +102,10 @@ pub(super) fn complete(conn: &mut Conn, index: u32, segment: &Segment, shared: &
     if !conn.move_by(Transition::HandshakeDone) {
         return;
     }
+    // RFC 3168 §6.1.1: after crossed SYNs the peer may still refuse, in its SYN-ACK.
+    if segment.has(SYN) && !segment.is_ecn_setup() {
+        conn.clear(flag::ECN);
+    }
     if conn.has(flag::RTT_TIMED) {
         conn.rtt.sample(ctx.now.micros_since(conn.timed_at));
         conn.clear(flag::RTT_TIMED);
@@ -117,6 +128,7 @@ pub(super) fn complete(conn: &mut Conn, index: u32, segment: &Segment, shared: &
         conn.set(flag::ACK_NOW);
     }
     shared.counters.bump(TcpCounter::Established);
+    shared.counters.add(TcpCounter::EcnNegotiated, u64::from(conn.has(flag::ECN)));
     shared.notify(conn, index, Ready::CONNECTED);
     if conn.has(flag::FIN_QUEUED) {
         // The application closed while SYNs crossed.

@@ -76,3 +76,21 @@ fn no_bytes_make_it_panic() {
         }
     }
 }
+
+#[test]
+fn ecn_setup_is_told_from_reflected_bits() {
+    let cases = [
+        (SYN | ECE | CWR, true),
+        (SYN | ECE, false),
+        (SYN | CWR, false),
+        (SYN, false),
+        (SYN | ACK | ECE, true),
+        (SYN | ACK | ECE | CWR, false),
+        (SYN | ACK, false),
+        (ACK | ECE, false),
+    ];
+    for (flags, setup) in cases {
+        let segment = Segment::parse(&emitted(&Header { flags, ..Header::default() }, b"")).unwrap();
+        assert_eq!((segment.flags, segment.is_ecn_setup()), (flags, setup), "{flags:#x}");
+    }
+}

@@ -8,7 +8,7 @@ use netstack::config::StackConfig;
 use netstack::ip::Cidr;
 use netstack::rng::Seed;
 use netstack::stack::Stack;
-use netstack::tcp::{KeepAlive, ListenConfig, TcpConfig};
+use netstack::tcp::{EcnMode, KeepAlive, ListenConfig, TcpConfig};
 use netstack::{FramePool, Instant};
 
 use crate::wire::{PEER_MAC, STACK_MAC};
@@ -39,6 +39,7 @@ impl Settings {
             "timestamps" => tcp.timestamps = switch(value)?,
             "sack" => tcp.sack = switch(value)?,
             "wscale" => tcp.window_scaling = switch(value)?,
+            "ecn" => tcp.ecn = ecn(value)?,
             "nagle" => tcp.nagle = switch(value)?,
             "receive_buffer" => tcp.receive_buffer = number(value)?,
             "send_buffer" => tcp.send_buffer = number(value)?,
@@ -93,6 +94,15 @@ fn switch(value: &str) -> Result<bool, String> {
         "on" => Ok(true),
         "off" => Ok(false),
         _ => Err("'on' or 'off' is expected".into()),
+    }
+}
+
+fn ecn(value: &str) -> Result<EcnMode, String> {
+    match value {
+        "off" => Ok(EcnMode::Off),
+        "passive" => Ok(EcnMode::Passive),
+        "active" => Ok(EcnMode::Active),
+        _ => Err("'off', 'passive' or 'active' is expected".into()),
     }
 }
 
