@@ -30,9 +30,13 @@ netstack::counters! {
         DropTxError = "drop_tx_error", "Frames to be sent that the kernel refused for another reason.";
         DropWireLoss = "drop_wire_loss", "Frames that the simulated wire lost on purpose.";
         DropWireBufferFull = "drop_wire_buffer_full", "Frames that did not fit the simulated bottleneck's buffer.";
+        DropWireThinned = "drop_wire_thinned", "Pure acknowledgments that the simulated wire thinned out.";
+        DropWireOutage = "drop_wire_outage", "Frames sent while the simulated path carried nothing.";
+        DropWireTooBig = "drop_wire_too_big", "Packets beyond the simulated path's MTU.";
+        WireInjected = "wire_injected", "Messages of the simulated path's routers.";
         WireDuplicated = "wire_duplicated", "Frames that the simulated wire delivered twice.";
         WireReordered = "wire_reordered", "Frames that the simulated wire held back so that later ones overtake.";
-        WireCorrupted = "wire_corrupted", "Frames in which the simulated wire flipped a bit.";
+        WireCorrupted = "wire_corrupted", "Frames in which the simulated wire flipped bits of a byte.";
         WireEcnMarked = "wire_ecn_marked", "Frames that the simulated wire marked with congestion experienced.";
         DropFaultRx = "drop_fault_rx", "Received frames that the fault wrapper dropped on purpose.";
         DropFaultTx = "drop_fault_tx", "Frames to be sent that the fault wrapper dropped on purpose.";

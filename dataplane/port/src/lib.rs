@@ -23,6 +23,7 @@ mod counters;
 mod error;
 pub mod fault;
 pub mod headers;
+pub mod impair;
 mod info;
 pub mod pcap;
 pub mod sim;

@@ -1,6 +1,6 @@
 //! What a simulated wire does to packets.
 
-use core::time::Duration;
+use crate::impair::LinkConfig;
 
 /// Both directions of a wire and the hosts' ends of it.
 #[derive(Clone, Debug, Default)]
@@ -47,69 +47,4 @@ impl Default for EndConfig {
     fn default() -> EndConfig {
         EndConfig { mtu: 1500, queues: 1, rss_key: RSS_KEY, pool_frames: 4096, tx_checksum: false }
     }
-}
-
-/// One direction.
-#[derive(Clone, Debug)]
-pub struct LinkConfig {
-    /// Bits per second of the bottleneck; `None` is infinitely fast.
-    pub rate_bits_per_second: Option<u64>,
-    /// Bytes that may wait before the bottleneck; what does not fit is lost.
-    pub buffer_bytes: usize,
-    /// More waiting bytes than this mark ECN-capable packets with "congestion experienced".
-    pub ecn_threshold_bytes: Option<usize>,
-    /// How frames are lost.
-    pub loss: Loss,
-    /// Chance that a frame arrives twice, in millionths.
-    pub duplicate_ppm: u32,
-    /// Chance that one bit of the packet behind the Ethernet header is flipped, in millionths.
-    pub corrupt_ppm: u32,
-    /// Time on the way.
-    pub delay: Duration,
-    /// Up to this much is added to the delay of each frame, evenly spread; order is kept.
-    pub jitter: Duration,
-    /// Chance that a frame is held back, in millionths.
-    pub reorder_ppm: u32,
-    /// How long a frame is held back at most (evenly spread), so that later ones overtake it.
-    pub reorder_delay: Duration,
-}
-
-impl Default for LinkConfig {
-    fn default() -> LinkConfig {
-        LinkConfig {
-            rate_bits_per_second: None,
-            buffer_bytes: 256 * 1024,
-            ecn_threshold_bytes: None,
-            loss: Loss::None,
-            duplicate_ppm: 0,
-            corrupt_ppm: 0,
-            delay: Duration::ZERO,
-            jitter: Duration::ZERO,
-            reorder_ppm: 0,
-            reorder_delay: Duration::ZERO,
-        }
-    }
-}
-
-/// How frames are lost.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Loss {
-    /// Not at all.
-    None,
-    /// Each frame on its own, in millionths.
-    Random {
-        /// Chance of each frame.
-        ppm: u32,
-    },
-    /// In bursts: the Gilbert–Elliott model, a chain of a good and a bad state that may change before each frame.
-    Bursty {
-        /// Chance to go from good to bad, in millionths.
-        enter_ppm: u32,
-        /// Chance to go from bad to good, in millionths; one million over this is the mean length of a burst.
-        leave_ppm: u32,
-        /// Loss in the good state, in millionths.
-        good_ppm: u32,
-        /// Loss in the bad state, in millionths.
-        bad_ppm: u32,
-    },
 }

@@ -1,8 +1,7 @@
 //! The wire between two simulated ends, and the ends as ports.
 
 use core::cell::RefCell;
-use core::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
@@ -10,9 +9,9 @@ use netstack::frame::TxChecksum;
 use netstack::rss::Steering;
 use netstack::{Frame, FramePool, Instant};
 
-use super::config::{EndConfig, LinkConfig, SimConfig};
-use super::link::{self, Link};
+use super::config::{EndConfig, SimConfig};
 use crate::headers::Headers;
+use crate::impair::{Fate, LinkConfig, Pipe, packet_too_big};
 use crate::{Capabilities, Port, PortCounter, PortCounters, PortInfo, checksum};
 
 /// One end of a wire.
@@ -38,21 +37,6 @@ impl Side {
     }
 }
 
-/// What became of a frame that was sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
-    /// On its way; arrives then.
-    Carried(Instant),
-    /// On its way twice; arrives then and then.
-    Duplicated(Instant, Instant),
-    /// Lost on the way.
-    Lost,
-    /// Did not fit the bottleneck's buffer.
-    BufferFull,
-    /// The link was down.
-    LinkDown,
-}
-
 /// One frame, seen as it left its sender (before corruption and marks).
 #[derive(Clone, Copy, Debug)]
 pub struct WireEvent<'a> {
@@ -66,43 +50,17 @@ pub struct WireEvent<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Frames under way to one queue, ordered by arrival, then by sending.
-#[derive(Default)]
-struct Queue {
-    frames: BinaryHeap<Reverse<(Instant, u64, Flight)>>,
-}
-
-/// The bytes of a frame under way. Never compared: the sequence number before it in the tuple is unique.
-struct Flight(Vec<u8>);
-
-impl PartialEq for Flight {
-    fn eq(&self, _: &Flight) -> bool {
-        true
-    }
-}
-impl Eq for Flight {}
-impl PartialOrd for Flight {
-    fn partial_cmp(&self, other: &Flight) -> Option<core::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Flight {
-    fn cmp(&self, _: &Flight) -> core::cmp::Ordering {
-        core::cmp::Ordering::Equal
-    }
-}
-
 type Observer = Box<dyn FnMut(&WireEvent<'_>)>;
 
 struct Shared {
     now: Instant,
     up: bool,
-    sent: u64,
-    /// `links[s]` carries what side `s` sends.
-    links: [Link; 2],
-    /// `queues[s]` are the receive queues of side `s`.
-    queues: [Vec<Queue>; 2],
-    spare: Vec<Vec<u8>>,
+    /// `pipes[s]` carries what side `s` sends.
+    pipes: [Pipe; 2],
+    /// `queues[s]` are the receive queues of side `s`, with what has arrived.
+    queues: [Vec<VecDeque<Vec<u8>>>; 2],
+    /// How either end spreads what it receives; `None` with one queue.
+    steering: Option<Steering>,
     observer: Option<Observer>,
 }
 
@@ -110,23 +68,22 @@ struct Shared {
 #[derive(Clone)]
 pub struct Wire {
     shared: Rc<RefCell<Shared>>,
-    ends: EndConfig,
+    ends: Rc<EndConfig>,
 }
 
 impl Wire {
     /// A wire that behaves as `config` says, always in the same way for the same `seed`.
     pub fn new(config: SimConfig, seed: u64) -> Wire {
-        let queues = || (0..config.ends.queues.max(1)).map(|_| Queue::default()).collect();
+        let queues = || (0..config.ends.queues.max(1)).map(|_| VecDeque::new()).collect();
         let shared = Shared {
             now: Instant::ZERO,
             up: true,
-            sent: 0,
-            links: [Link::new(config.a_to_b, seed), Link::new(config.b_to_a, !seed)],
+            pipes: [Pipe::new(config.a_to_b, seed), Pipe::new(config.b_to_a, !seed)],
             queues: [queues(), queues()],
-            spare: Vec::new(),
+            steering: steering(&config.ends, 0),
             observer: None,
         };
-        Wire { shared: Rc::new(RefCell::new(shared)), ends: config.ends }
+        Wire { shared: Rc::new(RefCell::new(shared)), ends: Rc::new(config.ends) }
     }
 
     /// The port of one queue of one end, with its frames in `pool`. A queue has one port.
@@ -150,15 +107,9 @@ impl Wire {
             side,
             pool,
             info,
-            steering: self.steering(queue),
+            steering: steering(&self.ends, queue),
             counters: PortCounters::default(),
         }
-    }
-
-    /// How either end spreads what it receives, seen from `queue`. With one queue there is nothing to know.
-    fn steering(&self, queue: u16) -> Option<Steering> {
-        let queues = Some(self.ends.queues).filter(|queues| *queues > 1)?;
-        Steering::new(&self.ends.rss_key, (0..128).map(|entry| entry % queues).collect(), queue).ok()
     }
 
     /// Sets the wire's time; it never goes back.
@@ -174,7 +125,7 @@ impl Wire {
 
     /// Changes what one direction does to the frames sent from now on.
     pub fn reconfigure(&self, from: Side, link: LinkConfig) {
-        self.shared.borrow_mut().links[from.index()].reconfigure(link);
+        self.shared.borrow_mut().pipes[from.index()].reconfigure(link);
     }
 
     /// Shows every frame that is sent to `observer`. The observer must not use the wire.
@@ -182,58 +133,70 @@ impl Wire {
         self.shared.borrow_mut().observer = Some(Box::new(observer));
     }
 
-    /// Frames under way in both directions.
+    /// Frames under way in both directions, those included that arrived and were not received.
     pub fn in_flight(&self) -> usize {
-        self.shared.borrow().queues.iter().flatten().map(|queue| queue.frames.len()).sum()
+        let shared = self.shared.borrow();
+        let arrived: usize = shared.queues.iter().flatten().map(VecDeque::len).sum();
+        arrived + shared.pipes.iter().map(Pipe::in_flight).sum::<usize>()
     }
 
     /// The next arrival at any end.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.shared.borrow().queues.iter().flatten().filter_map(Queue::next).min()
+        let shared = self.shared.borrow();
+        let arrived = shared.queues.iter().flatten().any(|queue| !queue.is_empty()).then_some(shared.now);
+        shared.pipes.iter().filter_map(Pipe::next_arrival).chain(arrived).min()
     }
 
     /// What the direction from `side` did to the frames.
     pub fn link_counters(&self, side: Side) -> PortCounters {
-        self.shared.borrow().links[side.index()].counters.clone()
+        self.shared.borrow().pipes[side.index()].counters().clone()
     }
 }
 
-impl Queue {
-    fn next(&self) -> Option<Instant> {
-        self.frames.peek().map(|Reverse((at, _, _))| *at)
-    }
+/// How an end with these queues spreads what it receives, seen from `queue`. With one queue there is nothing to know.
+fn steering(ends: &EndConfig, queue: u16) -> Option<Steering> {
+    let queues = Some(ends.queues).filter(|queues| *queues > 1)?;
+    Steering::new(&ends.rss_key, (0..128).map(|entry| entry % queues).collect(), queue).ok()
+}
 
-    fn pop_due(&mut self, now: Instant) -> Option<Vec<u8>> {
-        self.next().filter(|at| *at <= now)?;
-        self.frames.pop().map(|Reverse((_, _, Flight(bytes)))| bytes)
-    }
+/// The queue that `frame` is steered to.
+fn queue_of(steering: Option<&Steering>, frame: &[u8]) -> usize {
+    let Some(steering) = steering else { return 0 };
+    let Some(ip) = Headers::parse(frame).and_then(|headers| headers.ip) else { return 0 };
+    let Some((from, to)) = ip.ports else { return 0 };
+    usize::from(steering.queue(ip.source, ip.destination, from, to))
 }
 
 impl Shared {
-    fn send(&mut self, from: Side, bytes: &[u8], to_queue: usize) {
-        let fate = if self.up { self.carry(from, bytes, to_queue) } else { Fate::LinkDown };
+    fn send(&mut self, from: Side, bytes: &[u8]) {
+        let fate = if self.up { self.pipes[from.index()].offer(self.now, bytes).fate } else { Fate::LinkDown };
         if let Some(observer) = &mut self.observer {
             observer(&WireEvent { at: self.now, from, fate, bytes });
         }
+        if let Fate::TooBig { mtu, signalled: true } = fate {
+            self.report_too_big(from, bytes, mtu);
+        }
     }
 
-    fn carry(&mut self, from: Side, bytes: &[u8], to_queue: usize) -> Fate {
-        let link = &mut self.links[from.index()];
-        let verdict = link.send(self.now, bytes.len());
-        let Some(queue) = self.queues[from.other().index()].get_mut(to_queue) else { return Fate::Lost };
-        for at in verdict.arrivals.into_iter().flatten() {
-            let mut copy = self.spare.pop().unwrap_or_default();
-            copy.clear();
-            copy.extend_from_slice(bytes);
-            link::apply(&verdict, &mut copy, &mut link.counters);
-            queue.frames.push(Reverse((at, self.sent, Flight(copy))));
-            self.sent += 1;
+    /// The path's router answers half-way.
+    fn report_too_big(&mut self, sender: Side, bytes: &[u8], mtu: u16) {
+        let Some(message) = packet_too_big(bytes, mtu) else { return };
+        let from = sender.other();
+        let back = &mut self.pipes[from.index()];
+        let at = self.now + back.impairment().config().delay;
+        back.inject(at, &message);
+        if let Some(observer) = &mut self.observer {
+            observer(&WireEvent { at: self.now, from, fate: Fate::Carried(at), bytes: &message });
         }
-        match verdict.arrivals {
-            [Some(first), Some(second)] => Fate::Duplicated(first, second),
-            [Some(at), None] => Fate::Carried(at),
-            _ if verdict.buffer_full => Fate::BufferFull,
-            _ => Fate::Lost,
+    }
+
+    /// Moves what has arrived at `side` by `now` to its queues.
+    fn arrive(&mut self, side: Side, now: Instant) {
+        let pipe = &mut self.pipes[side.other().index()];
+        let queues = &mut self.queues[side.index()];
+        while let Some(bytes) = pipe.take_due(now) {
+            let queue = queue_of(self.steering.as_ref(), &bytes).min(queues.len() - 1);
+            queues[queue].push_back(bytes);
         }
     }
 }
@@ -257,14 +220,6 @@ impl SimPort {
     /// Which end of the wire this is.
     pub fn side(&self) -> Side {
         self.side
-    }
-
-    /// The far queue that `frame` is steered to.
-    fn far_queue(&self, frame: &[u8]) -> usize {
-        let Some(steering) = &self.steering else { return 0 };
-        let Some(ip) = Headers::parse(frame).and_then(|headers| headers.ip) else { return 0 };
-        let Some((from, to)) = ip.ports else { return 0 };
-        usize::from(steering.queue(ip.source, ip.destination, from, to))
     }
 
     fn receive(&mut self, bytes: &[u8]) -> Option<Frame> {
@@ -298,8 +253,7 @@ impl SimPort {
         }
         self.counters.bump(PortCounter::TxFrames);
         self.counters.add(PortCounter::TxBytes, frame.len() as u64);
-        let queue = self.far_queue(frame.data());
-        self.wire.shared.borrow_mut().send(self.side, frame.data(), queue);
+        self.wire.shared.borrow_mut().send(self.side, frame.data());
     }
 }
 
@@ -322,16 +276,18 @@ impl Port for SimPort {
 
     fn rx_burst(&mut self, now: Instant, out: &mut Vec<Frame>, max: usize) -> usize {
         self.wire.advance(now);
-        let (side, queue) = (self.side.index(), usize::from(self.info.queue));
+        let wire = self.wire.clone();
+        let mut shared = wire.shared.borrow_mut();
+        shared.arrive(self.side, now);
         let mut received = 0;
         while received < max {
-            let due = self.wire.shared.borrow_mut().queues[side][queue].pop_due(now);
-            let Some(bytes) = due else { break };
+            let arrived = shared.queues[self.side.index()][usize::from(self.info.queue)].pop_front();
+            let Some(bytes) = arrived else { break };
             if let Some(frame) = self.receive(&bytes) {
                 out.push(frame);
                 received += 1;
             }
-            self.wire.shared.borrow_mut().spare.push(bytes);
+            shared.pipes[self.side.other().index()].recycle(bytes);
         }
         received
     }
@@ -348,7 +304,7 @@ impl Port for SimPort {
     /// The port's own events, and what the wire did to the frames it sent.
     fn counters(&self) -> PortCounters {
         let mut counters = self.counters.clone();
-        counters.merge(&self.wire.shared.borrow().links[self.side.index()].counters);
+        counters.merge(self.wire.shared.borrow().pipes[self.side.index()].counters());
         counters
     }
 
@@ -361,7 +317,12 @@ impl Port for SimPort {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.wire.shared.borrow().queues[self.side.index()][usize::from(self.info.queue)].next()
+        let shared = self.wire.shared.borrow();
+        if shared.queues[self.side.index()][usize::from(self.info.queue)].is_empty() {
+            // The next one may be another queue's; then the call was early.
+            return shared.pipes[self.side.other().index()].next_arrival();
+        }
+        Some(shared.now)
     }
 
     fn link_up(&mut self) -> bool {

@@ -68,7 +68,7 @@ fn sometimes(rng: &mut Rng, most: u32) -> u32 {
 fn link(rng: &mut Rng) -> LinkConfig {
     let loss = match rng.below(4) {
         0 => Loss::None,
-        1 => Loss::Bursty {
+        1 => Loss::GilbertElliott {
             enter_ppm: rng.below(20_000),
             leave_ppm: 100_000 + rng.below(400_000),
             good_ppm: 0,
@@ -87,6 +87,7 @@ fn link(rng: &mut Rng) -> LinkConfig {
         jitter: Duration::from_micros(u64::from(sometimes(rng, 10_000))),
         reorder_ppm: sometimes(rng, 100_000),
         reorder_delay: Duration::from_micros(u64::from(rng.below(30_000))),
+        ..LinkConfig::default()
     }
 }
 
