@@ -1,5 +1,7 @@
 //! UDP (RFC 768, RFC 8085): sockets bound by address and port, datagrams as owned frames in one bounded queue.
 
+mod send;
+
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
@@ -8,13 +10,15 @@ use hashbrown::HashTable;
 
 use crate::config::IpLimits;
 use crate::counters::IpCounter;
-use crate::frame::{Frame, TxChecksum};
+use crate::frame::Frame;
 use crate::icmp::ErrorKind;
 use crate::ip::keyed_hash::KeyedHash;
-use crate::ip::{Ecn, Egress, IpMeta, PathCache, checksum, protocol};
+use crate::ip::{Ecn, Egress, IpMeta, checksum, protocol};
 use crate::rng::Seed;
 use crate::slab::{Key, Slab};
 use crate::time::Instant;
+
+pub use send::Segments;
 
 /// Bytes of the UDP header.
 pub const HEADER_LEN: usize = 8;
@@ -258,50 +262,15 @@ impl Udp {
         self.queue.pop_front()
     }
 
-    pub(crate) fn poll_error(&mut self) -> Option<UdpError> {
-        self.errors.pop_front()
+    /// Moves up to `max` datagrams to `out`; how many.
+    pub(crate) fn poll_datagrams(&mut self, out: &mut Vec<Datagram>, max: usize) -> usize {
+        let count = self.queue.len().min(max);
+        out.extend(self.queue.drain(..count));
+        count
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a datagram's addresses, mark and payload")]
-    pub(crate) fn send(
-        &mut self,
-        egress: &mut Egress,
-        now: Instant,
-        id: UdpId,
-        local: Option<IpAddr>,
-        remote: SocketAddr,
-        ecn: Ecn,
-        payload: &[u8],
-    ) -> Result<(), SendError> {
-        let socket = self.sockets.get(id.0).ok_or(SendError::NotBound)?;
-        let source = match local.or(socket.address) {
-            Some(address) => egress.is_local(address).then_some(address),
-            None => egress.select_source(remote.ip()),
-        };
-        let source = source.filter(|source| remote.port() != 0 && source.is_ipv4() == remote.is_ipv4());
-        let source = source.ok_or(SendError::Address)?;
-        let headers = HEADER_LEN + if remote.is_ipv4() { 20 } else { 40 };
-        let most = usize::from(egress.ip_mtu(now, remote.ip())).saturating_sub(headers);
-        if payload.len() > most {
-            return Err(SendError::TooBig(most));
-        }
-        let mut frame = egress.alloc_counted().ok_or(SendError::Egress(crate::ip::EgressError::NoFrame))?;
-        let out = frame.extend(HEADER_LEN + payload.len()).ok_or(SendError::TooBig(most))?;
-        out[..2].copy_from_slice(&socket.port.to_be_bytes());
-        out[2..4].copy_from_slice(&remote.port().to_be_bytes());
-        out[4..6].copy_from_slice(&((HEADER_LEN + payload.len()) as u16).to_be_bytes());
-        out[HEADER_LEN..].copy_from_slice(payload);
-        let offload = egress.tcp_checksum_offload();
-        checksum::fill_transport(source, remote.ip(), protocol::UDP, out, CHECKSUM_AT, offload);
-        if offload {
-            frame.tx_checksum = TxChecksum::Offload { start: 0, offset: CHECKSUM_AT as u16 };
-        }
-        let mut path = PathCache::default();
-        egress
-            .send(now, &mut path, source, remote.ip(), protocol::UDP, ecn.bits(), frame)
-            .map_err(SendError::Egress)?;
-        egress.counters.bump(IpCounter::TxDatagrams);
-        Ok(())
+    pub(crate) fn poll_error(&mut self) -> Option<UdpError> {
+        self.errors.pop_front()
     }
 }
 

@@ -1,7 +1,8 @@
 use super::*;
 use crate::Ecn;
 use crate::frame::TxChecksum;
-use crate::udp::{BindError, SendError};
+use crate::ip::PathCache;
+use crate::udp::{BindError, Segments, SendError};
 
 const IN4: &[IpCounter] = &[IpCounter::RxIpv4];
 const IN6: &[IpCounter] = &[IpCounter::RxIpv6];
@@ -180,4 +181,50 @@ fn transmission_stops_at_the_number_asked_for_with_control_first() {
     assert_eq!(wire.stack.poll_transmit(wire.now, &mut out, 2), 2);
     assert!(describe(out[0].data()).contains("icmp"));
     assert_eq!(wire.stack.poll_transmit(wire.now, &mut out, 9), 2);
+}
+
+#[test]
+fn a_run_of_datagrams_leaves_from_one_buffer() {
+    let mut wire = Wire::new(config());
+    know_peer(&mut wire);
+    let socket = wire.stack.udp_bind(None, 9).unwrap();
+    let mut path = PathCache::default();
+    let mut send = |wire: &mut Wire, payload: &[u8], segment_len| {
+        let segments = Segments { payload, segment_len };
+        wire.stack.udp_send_segments(wire.now, &mut path, socket, None, (PEER4, 7).into(), Ecn::NotEct, segments)
+    };
+    assert_eq!(send(&mut wire, b"aabbc", 2), Ok(3));
+    let to = "us>peer 10.0.0.1 -> 10.0.0.2 udp 9 -> 7";
+    assert_eq!(wire.lines(), [format!("{to} \"aa\""), format!("{to} \"bb\""), format!("{to} \"c\"")]);
+    assert_eq!(send(&mut wire, &[0; 3000], 1473), Err(SendError::TooBig(1472)));
+    assert_eq!(send(&mut wire, b"", 100), Ok(1), "an empty datagram is one");
+    assert_eq!(wire.lines(), [format!("{to} \"\"")]);
+    wire.ledger(&[(IpCounter::TxDatagrams, 4)]);
+    wire.nothing_held();
+}
+
+#[test]
+fn a_run_ends_where_the_queue_does() {
+    let mut small = config();
+    small.limits.tx_frames = 2;
+    let mut wire = Wire::new(small);
+    know_peer(&mut wire);
+    let socket = wire.stack.udp_bind(None, 9).unwrap();
+    let segments = Segments { payload: b"abc", segment_len: 1 };
+    let mut path = PathCache::default();
+    let sent = wire.stack.udp_send_segments(wire.now, &mut path, socket, None, (PEER4, 7).into(), Ecn::Ect0, segments);
+    assert_eq!((sent, wire.lines().len()), (Ok(2), 2));
+    wire.ledger(&[(IpCounter::TxDatagrams, 2), (IpCounter::DropTxQueueFull, 1)]);
+}
+
+#[test]
+fn datagrams_are_taken_in_batches() {
+    let mut wire = Wire::new(config());
+    wire.stack.udp_bind(None, 9).unwrap();
+    for text in [b"a", b"b", b"c"] {
+        wire.input(&ip4(PEER4, US4, 17, &udp(PEER4, US4, (7, 9), text)));
+    }
+    let mut out = Vec::new();
+    assert_eq!((wire.stack.poll_datagrams(&mut out, 2), wire.stack.poll_datagrams(&mut out, 2)), (2, 1));
+    assert_eq!(out.iter().flat_map(|datagram| datagram.payload.data()).copied().collect::<Vec<_>>(), b"abc");
 }
