@@ -23,13 +23,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("mgmt-api", &[]),
     ("mgmt", &["mgmt-api"]),
     ("anygate", &["netstack", "proto", "port", "port-afxdp", "config", "router", "actions", "mgmt-api"]),
+    ("sim", &["netstack", "port"]),
     ("bench", EVERY_CRATE),
     ("e2e", EVERY_CRATE),
 ];
 
 /// What composes or tests the whole may name all of it, concrete ports included.
-const EVERY_CRATE: &[&str] =
-    &["netstack", "proto", "port", "port-afxdp", "config", "router", "actions", "mgmt-api", "mgmt", "anygate", "bench"];
+const EVERY_CRATE: &[&str] = &[
+    "netstack",
+    "proto",
+    "port",
+    "port-afxdp",
+    "config",
+    "router",
+    "actions",
+    "mgmt-api",
+    "mgmt",
+    "anygate",
+    "sim",
+    "bench",
+];
 
 /// Crates that do no input or output and draw no randomness, and all that they may use of others.
 const SANS_IO: &[(&str, &[&str])] =

@@ -1,0 +1,17 @@
+//! The stack in virtual time: seeded scenarios of two hosts with a bad network, or a liar, between them.
+//!
+//! ```text
+//!   seed ─▶ scenario ─▶ world (stacks, wire, applications) ─▶ verdict
+//! ```
+//!
+//! `docs/SIMULATION.md` says how to use it.
+
+#![forbid(unsafe_code)]
+
+pub mod pattern;
+pub mod scenario;
+pub mod table;
+pub mod world;
+
+pub use scenario::Scenario;
+pub use world::{Bench, World};
