@@ -1,7 +1,7 @@
 # AnyGate. `make run` serves the demo, `make test` proves it. Both install what they need.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help run test lint build bench fuzz sim clean
+.PHONY: help run test lint build bench fuzz sim sim-table clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 600
@@ -40,6 +40,10 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (600)
 
 sim: ## SEEDS seeded scenarios of two stacks over a bad wire; SEED=n replays one
 	$(if $(SEED),SIM_SEED=$(SEED),SIM_SEEDS=$(SEEDS)) cargo test -q -p port --release --test two_stacks -- --nocapture
+
+sim-table: ## goodput over a grid of paths in virtual time; ARGS="--megabits 100" for a part
+	@cargo build -q --release --locked -p sim
+	@$(TARGET)/release/anygate-sim table $(or $(ARGS),--write bench/reports)
 
 clean: ## removes what the build and the tests made
 	cargo clean
