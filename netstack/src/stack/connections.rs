@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::Stack;
 use crate::tcp::{
-    ConnId, ConnInfo, ConnectConfig, ConnectError, Ctx, ListenConfig, ListenError, ListenerId, RecvChunk, SendError,
-    TcpCounters, TcpEvent,
+    CongestionKind, ConnId, ConnInfo, ConnectConfig, ConnectError, Ctx, ListenConfig, ListenError, ListenerId,
+    RecvChunk, SendError, TcpCounters, TcpEvent,
 };
 use crate::time::Instant;
 
@@ -101,6 +101,13 @@ impl Stack {
     /// The application's token.
     pub fn token(&self, conn: ConnId) -> Option<u32> {
         self.tcp.token(conn)
+    }
+
+    /// Gives the connection another congestion controller, which goes on from the window that there is. Nothing changes
+    /// when it has that one.
+    #[inline]
+    pub fn set_congestion(&mut self, conn: ConnId, kind: CongestionKind) {
+        self.tcp.set_congestion(conn, kind);
     }
 
     /// Our end.

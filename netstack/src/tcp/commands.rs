@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::state::{State, Transition};
 use super::table::Entry;
 use super::tuple::{self, Tuple};
-use super::{ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, window};
+use super::{CongestionKind, ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, window};
 use crate::counters::TcpCounter;
 use crate::ip::{Egress, PathCache};
 
@@ -206,6 +206,16 @@ impl Tcp {
     #[inline]
     pub fn token(&self, id: ConnId) -> Option<u32> {
         self.conns.get(id.key()).map(|conn| conn.token)
+    }
+
+    /// Gives the connection another congestion controller, which goes on from the window and the threshold that there
+    /// are. Nothing changes when it has that one.
+    #[inline]
+    pub fn set_congestion(&mut self, id: ConnId, kind: CongestionKind) {
+        if let Some(conn) = self.conns.get_mut(id.key()) {
+            let mss = u32::from(conn.mss);
+            conn.congestion.switch(kind, mss, self.shared.config.initial_window_segments);
+        }
     }
 
     /// Own address and port.

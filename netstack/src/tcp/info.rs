@@ -34,10 +34,14 @@ pub struct ConnInfo {
     pub rcv_nxt: u32,
     /// Window offered to the peer, in bytes.
     pub rcv_wnd: u32,
+    /// Name of the congestion controller.
+    pub congestion: &'static str,
     /// Congestion window in bytes.
     pub cwnd: u32,
     /// Slow-start threshold in bytes.
     pub ssthresh: u32,
+    /// Bytes per second at which segments leave, when the controller itself says so.
+    pub pacing_rate: Option<u64>,
     /// Name of the recovery phase: `open`, `recovery` or `loss`.
     pub recovery: &'static str,
     /// Largest payload sent in one segment, in bytes.
@@ -150,8 +154,10 @@ fn describe(id: ConnId, conn: &Conn, shared: &Shared) -> ConnInfo {
         snd_wnd: conn.snd_wnd,
         rcv_nxt: conn.rcv_nxt.0,
         rcv_wnd: conn.rcv_wnd(),
+        congestion: conn.congestion.name(),
         cwnd: conn.congestion.window(),
         ssthresh: conn.congestion.ssthresh(),
+        pacing_rate: conn.congestion.pacing_rate(),
         recovery: match conn.phase {
             Phase::Open => "open",
             Phase::Recovery => "recovery",

@@ -50,7 +50,7 @@ mod tests;
 
 pub use chunk::RecvChunk;
 pub use config::{ConnOptions, ConnectConfig, EcnMode, KeepAlive, ListenConfig, TcpConfig};
-pub use congestion::{Ack, Congestion, CongestionControl, CongestionKind, NewReno, RateSample};
+pub use congestion::{Ack, Congestion, CongestionControl, CongestionKind, Cubic, NewReno, RateSample};
 pub use event::{ConnId, ConnectError, EndReason, ListenError, ListenerId, Ready, SendError, TcpEvent};
 pub use icmp::{IcmpError, IcmpErrorKind};
 pub use info::ConnInfo;

@@ -9,10 +9,16 @@
 //!   loss ─▶ on_loss · on_ecn · on_timeout · on_undo ─▶ pacing_rate() ─▶ the pacing wheel
 //! ```
 
+mod cubic;
+mod hystart;
 mod new_reno;
+
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 
+pub use cubic::Cubic;
 pub use new_reno::NewReno;
 
 use crate::time::Instant;
@@ -66,6 +72,16 @@ impl Ack {
             srtt: None,
             rate: None,
         }
+    }
+}
+
+impl Ack {
+    /// True when what was in flight shows that the path carries the window, so that it may grow (RFC 5681 §4.3 by way of
+    /// RFC 7661 §4.1): it was full, or in slow start half full. That is as much as shows while pacing spreads a window
+    /// that doubles.
+    #[inline]
+    fn uses_window(&self, window: u32, slow_start: bool) -> bool {
+        self.limited || (slow_start && self.prior_in_flight > window / 2)
     }
 }
 
@@ -131,8 +147,28 @@ pub trait CongestionControl {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum CongestionKind {
     /// RFC 5681 with RFC 6582.
-    #[default]
     NewReno,
+    /// RFC 9438 with RFC 9406.
+    #[default]
+    Cubic,
+}
+
+impl CongestionKind {
+    /// Every kind.
+    pub const ALL: [CongestionKind; 2] = [CongestionKind::NewReno, CongestionKind::Cubic];
+
+    /// The name that configuration and observers use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CongestionKind::NewReno => "newreno",
+            CongestionKind::Cubic => "cubic",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<CongestionKind> {
+        CongestionKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// The controller of a connection.
@@ -140,6 +176,8 @@ pub enum CongestionKind {
 pub enum Congestion {
     /// RFC 5681 with RFC 6582.
     NewReno(NewReno),
+    /// RFC 9438 with RFC 9406.
+    Cubic(Cubic),
 }
 
 impl Congestion {
@@ -147,6 +185,28 @@ impl Congestion {
     pub fn new(kind: CongestionKind, mss: u32, segments: u8) -> Congestion {
         match kind {
             CongestionKind::NewReno => Congestion::NewReno(NewReno::new(mss, segments)),
+            CongestionKind::Cubic => Congestion::Cubic(Cubic::new(mss, segments)),
+        }
+    }
+
+    /// Which one it is.
+    pub fn kind(&self) -> CongestionKind {
+        match self {
+            Congestion::NewReno(_) => CongestionKind::NewReno,
+            Congestion::Cubic(_) => CongestionKind::Cubic,
+        }
+    }
+
+    /// Becomes one of another kind, which goes on from the window and the threshold that there are.
+    pub fn switch(&mut self, kind: CongestionKind, mss: u32, segments: u8) {
+        if kind == self.kind() {
+            return;
+        }
+        let (cwnd, ssthresh) = (self.window(), self.ssthresh());
+        *self = Congestion::new(kind, mss, segments);
+        match self {
+            Congestion::NewReno(reno) => reno.carry(cwnd, ssthresh),
+            Congestion::Cubic(cubic) => cubic.carry(cwnd, ssthresh),
         }
     }
 }
@@ -155,6 +215,7 @@ macro_rules! dispatch {
     ($self:ident, $controller:ident => $call:expr) => {
         match $self {
             Congestion::NewReno($controller) => $call,
+            Congestion::Cubic($controller) => $call,
         }
     };
 }
@@ -206,5 +267,6 @@ impl CongestionControl for Congestion {
 
 /// RFC 6928 §2: ten segments, but no more than 14,600 bytes unless two segments are more.
 pub(crate) fn initial_window(mss: u32, segments: u8) -> u32 {
-    (mss * u32::from(segments)).min((1460 * u32::from(segments)).max(2 * mss))
+    let segments = u32::from(segments.max(1));
+    (mss * segments).min((1460 * segments).max(2 * mss))
 }

@@ -27,9 +27,15 @@ impl NewReno {
         }
     }
 
-    /// RFC 5681 §3.1, equation 4.
+    /// Goes on from another controller's window and threshold.
+    pub(super) fn carry(&mut self, cwnd: u32, ssthresh: u32) {
+        (self.cwnd, self.ssthresh) = (cwnd, ssthresh);
+    }
+
+    /// RFC 5681 §3.1, equation 4. Data sent beyond the window while losses were not yet known (RFC 3042, RACK's
+    /// reordering window) is no part of the flight.
     fn halve(&mut self, in_flight: u32, mss: u32) {
-        self.ssthresh = (in_flight / 2).max(2 * mss);
+        self.ssthresh = (in_flight.min(self.cwnd) / 2).max(2 * mss);
     }
 }
 
@@ -49,14 +55,14 @@ impl CongestionControl for NewReno {
 
     #[inline]
     fn on_ack(&mut self, ack: &Ack) {
-        // RFC 5681 §4.3 by way of RFC 7661 §4.2: a window that was not used is not grown; nor is one in recovery.
-        if !ack.limited || ack.in_recovery {
+        // A window that was not used is not grown; nor is one in recovery.
+        if ack.in_recovery || !ack.uses_window(self.cwnd, self.cwnd < self.ssthresh) {
             return;
         }
         if self.cwnd < self.ssthresh {
             // RFC 5681 §3.1, equation 2, counting bytes with L = 8 (RFC 3465 §2.2, RFC 9406 §4.2): peers acknowledge
             // whole bursts at once.
-            self.cwnd = (self.cwnd + ack.acked.min(8 * ack.mss)).min(MAX_WINDOW);
+            self.cwnd = (self.cwnd + ack.acked.min(ack.mss.saturating_mul(8))).min(MAX_WINDOW);
             return;
         }
         // RFC 5681 §3.1: one segment per window acknowledged.
@@ -89,10 +95,12 @@ impl CongestionControl for NewReno {
         // RFC 4015 §3.2 (DoRes): back to what was.
         self.cwnd = self.cwnd.max(self.prior.0);
         self.ssthresh = self.ssthresh.max(self.prior.1);
+        self.prior = (0, 0);
     }
 
     fn on_restart(&mut self, _now: Instant, mss: u32) {
-        // RFC 5681 §4.1
+        // RFC 7661 §4.4.3: most of what the path was good for is remembered. RFC 5681 §4.1: the rest is found anew.
+        self.ssthresh = self.ssthresh.max(self.cwnd - self.cwnd / 4);
         self.cwnd = self.cwnd.min(initial_window(mss, self.initial_segments));
         self.acked = 0;
     }

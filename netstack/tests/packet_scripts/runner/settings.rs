@@ -8,7 +8,7 @@ use netstack::config::StackConfig;
 use netstack::ip::Cidr;
 use netstack::rng::Seed;
 use netstack::stack::Stack;
-use netstack::tcp::{EcnMode, KeepAlive, ListenConfig, TcpConfig};
+use netstack::tcp::{CongestionKind, EcnMode, KeepAlive, ListenConfig, TcpConfig};
 use netstack::{FramePool, Instant};
 
 use crate::wire::{PEER_MAC, STACK_MAC};
@@ -40,6 +40,7 @@ impl Settings {
             "sack" => tcp.sack = switch(value)?,
             "wscale" => tcp.window_scaling = switch(value)?,
             "ecn" => tcp.ecn = ecn(value)?,
+            "congestion" => tcp.congestion = CongestionKind::from_name(value).ok_or("no such controller")?,
             "nagle" => tcp.nagle = switch(value)?,
             "receive_buffer" => tcp.receive_buffer = number(value)?,
             "send_buffer" => tcp.send_buffer = number(value)?,
