@@ -208,6 +208,9 @@ counters! {
         DsackReceived = "dsack_received", "duplicates that the peer reported (RFC 2883)";
         OpenActive = "open_active", "active opens begun";
         OpenPassive = "open_passive", "SYNs taken by a listener";
+        CookiesSent = "cookies_sent", "SYNs answered with a cookie and not remembered (RFC 4987)";
+        CookiesValid = "cookies_valid", "connections made from a cookie that came back";
+        CookiesInvalid = "cookies_invalid", "acknowledgments that brought a wrong or old cookie";
         Established = "established", "handshakes completed, both ways";
         EcnNegotiated = "ecn_negotiated", "handshakes that agreed on ECN (RFC 3168)";
         Closed = "closed", "connections that ended with both sides closed";
@@ -241,6 +244,8 @@ counters! {
         DropUnlisten = "drop_unlisten", "half-open connections dropped with their listener";
         RefuseBacklog = "refuse_backlog", "SYNs refused because the listener's backlog was full";
         RefuseHalfOpen = "refuse_half_open", "SYNs refused at the limit of half-open connections";
+        RefuseAcceptQueue = "refuse_accept_queue", "SYNs refused because the application accepts too slowly";
+        RefuseReopen = "refuse_reopen", "SYNs to TIME-WAIT refused because the backlog was full (a cookie could not reopen it)";
         RefuseConnections = "refuse_connections", "opens refused at the limit of connections";
         RefuseSendFull = "refuse_send_full", "sends refused because the send buffer was full";
         ResetNoConnection = "reset_no_connection", "resets sent to segments of no connection";

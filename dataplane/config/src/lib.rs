@@ -43,7 +43,8 @@ pub use address::{Cidr, ListenAddress, MacAddress};
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use load::{Format, Loaded};
 pub use model::{
-    Config, Control, Cores, FileMode, Limits, Polling, ServerConfig, SocketPath, TcpSettings, Timeouts, Workers,
+    Config, Control, Cores, EcnMode, FileMode, Limits, Polling, ServerConfig, SocketPath, SynCookies, TcpSettings,
+    Timeouts, Workers,
 };
 pub use ports::{AfXdpConfig, InterfaceName, Mtu, PortConfig, Queues, Switch, TapConfig, XdpMode};
 pub use reference::reference_table;

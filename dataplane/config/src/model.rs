@@ -168,6 +168,10 @@ section! {
         pub data_retries: u8 = 15, 1..=30;
         /// Retransmissions of the answer to a SYN.
         pub syn_ack_retries: u8 = 5, 0..=15;
+        /// When SYNs are answered without being remembered (RFC 4987).
+        pub syn_cookies: SynCookies = SynCookies::WhenFull;
+        /// Explicit congestion notification (RFC 3168).
+        pub ecn: EcnMode = EcnMode::Passive;
         /// Longest delay of an acknowledgment.
         pub delayed_ack: Duration = Duration::from_millis(40), 0..=500_000;
     }
@@ -193,6 +197,32 @@ keywords! {
         Adaptive = "adaptive",
         /// Spins for ever: the shortest latency, and a CPU that is always busy.
         Always = "always",
+    }
+}
+
+keywords! {
+    /// When SYNs are answered without being remembered.
+    pub enum SynCookies {
+        /// Never: what exceeds `backlog` or `limits.half_open` is dropped.
+        Off = "off" | "false",
+        /// While `backlog` or `limits.half_open` is reached.
+        #[default]
+        WhenFull = "when-full",
+        /// Always.
+        Always = "always",
+    }
+}
+
+keywords! {
+    /// Explicit congestion notification.
+    pub enum EcnMode {
+        /// Neither asked for nor accepted.
+        Off = "off" | "false",
+        /// Accepted when a client asks for it.
+        #[default]
+        Passive = "passive",
+        /// Asked for by own connections, too.
+        Active = "active",
     }
 }
 

@@ -37,6 +37,13 @@ impl PathCache {
         PathCache { mac: meta.ingress_mac, kind: PathKind::IngressFresh, ..PathCache::default() }
     }
 
+    /// A path for one answer to a packet whose source may be forged: straight back, without asking or learning who
+    /// lives there.
+    #[inline]
+    pub(crate) fn straight_back(meta: &IpMeta) -> PathCache {
+        PathCache { mac: meta.ingress_mac, kind: PathKind::Ingress, ..PathCache::default() }
+    }
+
     /// The peer was heard again: a path that follows the ingress MAC address follows it to a new one.
     #[inline]
     pub fn note_ingress(&mut self, meta: &IpMeta) {

@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::congestion::CongestionKind;
+use crate::rng::Seed;
 
 /// Probing of an idle peer (RFC 9293 §3.8.4). Off unless asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +36,18 @@ pub enum EcnMode {
     Active,
 }
 
+/// When SYNs are answered without being remembered (RFC 4987 §3.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub enum SynCookieMode {
+    /// Never: SYNs beyond the limits are dropped.
+    Off,
+    /// While the listener's backlog or the worker's limit of half-open connections is full.
+    #[default]
+    WhenFull,
+    /// Always, but for SYNs that reopen a connection in TIME-WAIT.
+    Always,
+}
+
 /// Limits and times of one worker's TCP.
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
@@ -44,6 +57,10 @@ pub struct TcpConfig {
     pub reserve_connections: usize,
     /// Half-open passive connections at most, over all listeners.
     pub max_half_open: usize,
+    /// When SYNs are answered with cookies.
+    pub syn_cookies: SynCookieMode,
+    /// The secret of what every worker of a process must be able to check: cookies. The worker's own when `None`.
+    pub shared_secret: Option<Seed>,
     /// Connections in TIME-WAIT at most; one more is forgotten at once, and counted.
     pub max_time_wait: usize,
     /// Bytes of received data that a connection may hold: what its window offers at most.
@@ -106,6 +123,8 @@ impl Default for TcpConfig {
             max_connections: 1_048_576,
             reserve_connections: 1024,
             max_half_open: 65_536,
+            syn_cookies: SynCookieMode::default(),
+            shared_secret: None,
             max_time_wait: 262_144,
             receive_buffer: 256 * 1024,
             send_buffer: 1024 * 1024,
@@ -159,7 +178,9 @@ pub struct ListenConfig {
     pub address: Option<IpAddr>,
     /// The port.
     pub port: u16,
-    /// Half-open connections, and as many accepted ones not yet polled, at most.
+    /// Half-open connections, and as many accepted ones not yet polled, at most. Beyond the first, SYNs are answered
+    /// with cookies ([`TcpConfig::syn_cookies`]) or dropped; beyond the second they are dropped, and handshakes held
+    /// back.
     pub backlog: usize,
     /// Options of accepted connections.
     pub options: ConnOptions,

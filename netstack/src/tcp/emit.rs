@@ -58,6 +58,23 @@ pub(crate) fn emit_control(
     }
 }
 
+/// Sends a segment in answer to the one in `frame`, in that frame: nothing is taken from the pool for it.
+pub(crate) fn turn_around(
+    header: &Header,
+    mut frame: Frame,
+    tuple: &Tuple,
+    path: &mut PathCache,
+    shared: &mut Shared,
+    ctx: &mut Ctx<'_>,
+) {
+    if !ctx.egress.pool.owns(&frame) {
+        // A datagram put together from fragments: the port cannot send its buffer.
+        return emit_control(header, tuple, path, shared, ctx);
+    }
+    frame.reset(ctx.egress.pool.headroom());
+    seal(header, frame, tuple, path, shared, ctx);
+}
+
 /// The reset that answers a segment which belongs nowhere (RFC 9293 §3.10.7.1).
 pub(crate) fn reset_for(
     segment: &Segment,
@@ -69,12 +86,16 @@ pub(crate) fn reset_for(
     if segment.has(RST) {
         return;
     }
-    let header = if segment.has(ACK) {
+    emit_control(&reset_header(segment, tuple), tuple, path, shared, ctx);
+}
+
+/// RFC 9293 §3.10.7.1: the numbers of a reset make it acceptable to whoever sent `segment`.
+pub(crate) fn reset_header(segment: &Segment, tuple: &Tuple) -> Header {
+    if segment.has(ACK) {
         Header { seq: segment.ack, flags: RST, ..addressed(tuple) }
     } else {
         Header { ack: segment.seq + segment.len(), flags: RST | ACK, ..addressed(tuple) }
-    };
-    emit_control(&header, tuple, path, shared, ctx);
+    }
 }
 
 /// The reset with which this side ends a connection (RFC 9293 §3.10.5). A peer with a closed window takes none of the

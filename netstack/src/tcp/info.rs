@@ -8,7 +8,7 @@ use super::control_block::{Conn, NONE, Phase, flag};
 use super::receive::{Held, RecvState};
 use super::shared::Shared;
 use super::table::Entry;
-use super::{ConnId, Tcp};
+use super::{ConnId, ListenerId, Tcp};
 use crate::time::Instant;
 
 /// A snapshot of one connection.
@@ -68,7 +68,39 @@ pub struct ConnInfo {
     pub idle_at: Option<Instant>,
 }
 
+/// A snapshot of one listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ListenerInfo {
+    /// The port.
+    pub port: u16,
+    /// Half-open connections, and accepted ones not yet polled, at most.
+    pub backlog: usize,
+    /// Half-open connections.
+    pub half_open: usize,
+    /// Accepted connections not yet polled.
+    pub pending: usize,
+    /// SYNs answered with a cookie.
+    pub cookies_sent: u64,
+    /// Acknowledgments that brought a cookie back.
+    pub cookies_valid: u64,
+    /// Acknowledgments that brought none, or an old one, while cookies were out.
+    pub cookies_invalid: u64,
+}
+
 impl Tcp {
+    /// A snapshot of a listener.
+    pub fn listener_info(&self, id: ListenerId) -> Option<ListenerInfo> {
+        self.shared.listeners.get(id).map(|listener| ListenerInfo {
+            port: listener.port,
+            backlog: listener.backlog,
+            half_open: listener.half_open,
+            pending: listener.pending,
+            cookies_sent: listener.cookies.sent,
+            cookies_valid: listener.cookies.valid,
+            cookies_invalid: listener.cookies.invalid,
+        })
+    }
+
     /// Snapshots of connections, in order of slot, from slot `from` on, `max` at most.
     pub fn connections(&self, from: usize, max: usize) -> impl Iterator<Item = ConnInfo> {
         self.conns.iter_from(from).take(max).map(|(key, conn)| describe(key.into(), conn, &self.shared))

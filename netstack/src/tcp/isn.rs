@@ -1,15 +1,14 @@
 //! Initial sequence numbers and timestamp offsets that strangers cannot guess (RFC 6528, RFC 7323 §5.4).
 
-use siphasher::sip::SipHasher24;
-
 use super::seq::Seq;
+use super::siphash::SipKey;
 use super::tuple::Tuple;
 use crate::rng::Seed;
 use crate::time::Instant;
 
 /// The worker's secret.
 pub(crate) struct IsnGenerator {
-    hasher: SipHasher24,
+    key: SipKey,
 }
 
 /// Where the two clocks of a connection start.
@@ -22,12 +21,12 @@ pub(crate) struct Origins {
 impl IsnGenerator {
     pub(crate) fn new(seed: &Seed) -> IsnGenerator {
         let (k0, k1) = seed.keys(u64::from_le_bytes(*b"tcp-isn "));
-        IsnGenerator { hasher: SipHasher24::new_with_keys(k0, k1) }
+        IsnGenerator { key: SipKey::new(k0, k1) }
     }
 
     /// RFC 6528 §3: `ISN = M + F(localip, localport, remoteip, remoteport, secretkey)`, M counting 4 µs.
     pub(crate) fn origins(&self, tuple: &Tuple, now: Instant) -> Origins {
-        let hash = self.hasher.hash(&tuple.bytes());
+        let hash = tuple.mac(&self.key, 0, 0);
         let clock = (now.as_nanos() / 4_000) as u32;
         Origins { iss: Seq((hash as u32).wrapping_add(clock)), ts_offset: (hash >> 32) as u32 }
     }

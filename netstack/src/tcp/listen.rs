@@ -50,6 +50,17 @@ pub(crate) struct Listener {
     pub(crate) half_open: usize,
     /// Connections whose acceptance was not polled yet.
     pub(crate) pending: usize,
+    pub(crate) cookies: CookieCounts,
+    /// When a SYN was last answered with a cookie: only for so long are acknowledgments looked at as such.
+    pub(crate) overflowed_at: Option<Instant>,
+}
+
+/// SYN cookies of a listener.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CookieCounts {
+    pub(crate) sent: u64,
+    pub(crate) valid: u64,
+    pub(crate) invalid: u64,
 }
 
 /// `(port, address)`; listeners on every address have the lowest address.
@@ -86,6 +97,8 @@ impl Listeners {
             options: config.options,
             half_open: 0,
             pending: 0,
+            cookies: CookieCounts::default(),
+            overflowed_at: None,
         });
         self.places.insert(at, (place, key));
         Ok(ListenerId { index: key.index, generation: key.generation })

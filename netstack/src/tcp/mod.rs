@@ -20,6 +20,7 @@ mod commands;
 mod config;
 mod congestion;
 mod control_block;
+mod cookie;
 mod emit;
 mod event;
 mod icmp;
@@ -49,11 +50,11 @@ mod window;
 mod tests;
 
 pub use chunk::RecvChunk;
-pub use config::{ConnOptions, ConnectConfig, EcnMode, KeepAlive, ListenConfig, TcpConfig};
+pub use config::{ConnOptions, ConnectConfig, EcnMode, KeepAlive, ListenConfig, SynCookieMode, TcpConfig};
 pub use congestion::{Ack, Congestion, CongestionControl, CongestionKind, Cubic, NewReno, RateSample};
 pub use event::{ConnId, ConnectError, EndReason, ListenError, ListenerId, Ready, SendError, TcpEvent};
 pub use icmp::{IcmpError, IcmpErrorKind};
-pub use info::ConnInfo;
+pub use info::{ConnInfo, ListenerInfo};
 pub use state::{State, Transition};
 
 pub use crate::counters::{TcpCounter, TcpCounters};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::config::TcpConfig;
 use super::control_block::{Conn, flag};
+use super::cookie::SynCookieKeys;
 use super::event::{ConnId, Ready};
 use super::isn::IsnGenerator;
 use super::listen::Listeners;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     /// Connections that received data in this burst.
     pub(crate) touched: Vec<u32>,
     pub(crate) isn: IsnGenerator,
+    pub(crate) cookies: SynCookieKeys,
     pub(crate) rng: Rng,
 }
 
@@ -58,6 +60,7 @@ impl Shared {
             ready: VecDeque::with_capacity(1024),
             touched: Vec::with_capacity(1024),
             isn: IsnGenerator::new(seed),
+            cookies: SynCookieKeys::new(config.shared_secret.as_ref().unwrap_or(seed), now),
             rng: Rng::new(seed.keys(u64::from_le_bytes(*b"tcp-port")).0),
             config,
         }

@@ -1,9 +1,10 @@
-//! SipHash-1-3 of a few words: the keyed hash of every segment's 4-tuple.
+//! SipHash of a few words: 1-3 for the keyed hash of every segment's 4-tuple, 2-4 where a stranger sees the result and
+//! must learn nothing from it (initial sequence numbers, cookies).
 //!
-//! The same function as in the `siphasher` crate (a test compares them), without what that one pays for taking bytes of
+//! The same functions as in the `siphasher` crate (a test compares them), without what that one pays for taking bytes of
 //! any number: gathering words and looking for the tail.
 
-/// The secret of one table.
+/// The secret of one table, or of one purpose.
 #[derive(Clone, Copy)]
 pub(crate) struct SipKey {
     /// The state before the first word.
@@ -42,6 +43,29 @@ impl SipKey {
         SipKey { start: [a ^ k0, b ^ k1, c ^ k0, d ^ k1] }
     }
 
+    /// SipHash-2-4 of `words` and `tail`: an authentication code. The key belongs to one family of messages: which
+    /// words there are is not part of it.
+    #[inline]
+    pub(crate) fn mac<const N: usize>(&self, words: [u64; N], tail: u32) -> u64 {
+        let absorb_twice = |mut state: [u64; 4], word: u64| {
+            state[3] ^= word;
+            state = round(round(state));
+            state[0] ^= word;
+            state
+        };
+        let len = 8 * N as u64 + 4;
+        let mut state = words.into_iter().fold(self.start, absorb_twice);
+        state = absorb_twice(state, len << 56 | u64::from(tail));
+        state[2] ^= 0xff;
+        let [a, b, c, d] = round(round(round(round(state))));
+        a ^ b ^ c ^ d
+    }
+
+    /// The secret number `number` of those that this one leads to.
+    pub(crate) fn derive(&self, number: u64) -> SipKey {
+        SipKey::new(self.mac([number], 0), self.mac([number], 1))
+    }
+
     /// The hash of `words` and `tail`, as if they stood little-endian behind each other.
     #[inline]
     pub(crate) fn hash<const N: usize>(&self, words: [u64; N], tail: u32) -> u64 {
@@ -62,7 +86,7 @@ impl core::fmt::Debug for SipKey {
 
 #[cfg(test)]
 mod tests {
-    use siphasher::sip::SipHasher13;
+    use siphasher::sip::{SipHasher13, SipHasher24};
 
     use super::*;
     use crate::rng::Rng;
@@ -77,6 +101,9 @@ mod tests {
             let (key, reference) = (SipKey::new(k0, k1), SipHasher13::new_with_keys(k0, k1));
             assert_eq!(key.hash(words, tail), reference.hash(&bytes));
             assert_eq!(key.hash([words[3]], tail), reference.hash(&bytes[24..]));
+            let reference = SipHasher24::new_with_keys(k0, k1);
+            assert_eq!(key.mac(words, tail), reference.hash(&bytes));
+            assert_eq!(key.mac([words[3]], tail), reference.hash(&bytes[24..]));
         }
     }
 }

@@ -75,9 +75,17 @@ pub(crate) fn remove(index: u32, shared: &mut Shared) -> Option<TimeWait> {
     Some(entry)
 }
 
-/// A segment arrived. When it is a SYN that opens the connection anew, the answer is the number above which the new
-/// initial sequence number must lie, and TIME-WAIT is over.
-pub(crate) fn handle(index: u32, segment: &Segment, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Option<Seq> {
+/// A SYN wants to open the connection anew.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reopening {
+    /// The connection in TIME-WAIT, which is over when the SYN is taken.
+    pub(crate) index: u32,
+    /// The new initial sequence number lies above this.
+    pub(crate) above: Seq,
+}
+
+/// A segment arrived.
+pub(crate) fn handle(index: u32, segment: &Segment, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Option<Reopening> {
     let entry = shared.time_waits.slab.at_mut(index)?;
     // RFC 1337 §3 (fix 1): resets are ignored, or old duplicates could end TIME-WAIT.
     if segment.has(RST) {
@@ -86,10 +94,7 @@ pub(crate) fn handle(index: u32, segment: &Segment, shared: &mut Shared, ctx: &m
     }
     if segment.has(SYN) && !segment.has(ACK) && reopens(entry, segment) {
         // RFC 9293 §3.6.1, RFC 6191 §2: a newer SYN may open the connection at once.
-        let above = entry.snd_nxt + 0x1_0000;
-        shared.counters.bump(TcpCounter::TimeWaitReused);
-        remove(index, shared);
-        return Some(above);
+        return Some(Reopening { index, above: entry.snd_nxt + 0x1_0000 });
     }
     let old = segment.timestamps.is_some_and(|ts| entry.timestamps && clock_before(ts.val, entry.ts_recent));
     // RFC 9293 §3.10.7.4: a FIN sent again is acknowledged and restarts the wait; anything else that takes sequence

@@ -4,7 +4,7 @@ use super::SetupError;
 use config::Config;
 use netstack::ip::Cidr;
 use netstack::routes::Route;
-use netstack::tcp::{KeepAlive, TcpConfig};
+use netstack::tcp::{EcnMode, KeepAlive, SynCookieMode, TcpConfig};
 use netstack::{IpLimits, StackConfig};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -77,6 +77,16 @@ fn tcp(config: &Config) -> TcpConfig {
         rto_max: tcp.rto_max,
         data_retries: tcp.data_retries,
         syn_ack_retries: tcp.syn_ack_retries,
+        syn_cookies: match tcp.syn_cookies {
+            config::SynCookies::Off => SynCookieMode::Off,
+            config::SynCookies::WhenFull => SynCookieMode::WhenFull,
+            config::SynCookies::Always => SynCookieMode::Always,
+        },
+        ecn: match tcp.ecn {
+            config::EcnMode::Off => EcnMode::Off,
+            config::EcnMode::Passive => EcnMode::Passive,
+            config::EcnMode::Active => EcnMode::Active,
+        },
         delayed_ack: tcp.delayed_ack,
         keep_alive: tcp.keep_alive.map(|idle| KeepAlive {
             idle,

@@ -8,6 +8,7 @@ mod start;
 
 use crate::clock::Clock;
 use crate::devices::{self, Device, Opened, SetupError, WorkerPlan};
+use crate::host;
 use crate::snapshot::{Current, Snapshot};
 use crate::worker::{Command, Phase, WorkerHandle};
 use config::{Config, Diagnostic, Diagnostics, ListenAddress};
@@ -101,7 +102,10 @@ impl Supervisor {
         let Opened { workers, devices, notes } = devices::open(&config)?;
         let plans = workers.iter().map(summary).collect();
         let (mut starting, mut ready) = (Vec::new(), Vec::new());
-        for (number, plan) in workers.into_iter().enumerate() {
+        // What any worker gives out (cookies), every other one must be able to check.
+        let secret = host::random_seed().map_err(|error| SetupError::System("draw a seed", error))?;
+        for (number, mut plan) in workers.into_iter().enumerate() {
+            plan.stack.tcp.shared_secret = Some(secret.clone());
             let common = Common {
                 clock,
                 current: current.clone(),

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::super::config::TcpConfig;
 use super::super::control_block::{Conn, NewConn, clock_ms, flag};
+use super::super::cookie::Agreed;
 use super::super::event::Ready;
 use super::super::listen::HalfOpen;
 use super::super::segment::{ACK, ECE, Header, RST, SYN, Segment, Timestamps};
@@ -11,7 +12,9 @@ use super::super::seq::{Seq, clock_before};
 use super::super::shared::Shared;
 use super::super::state::State;
 use super::super::table::Entry;
+use super::super::tuple::Tuple;
 use super::super::{Ctx, Tcp, emit, output, timers};
+use super::listen::Arrival;
 use crate::counters::TcpCounter;
 use crate::frame::Frame;
 use crate::ip::IpMeta;
@@ -44,7 +47,10 @@ impl Tcp {
         entry.path.note_ingress(meta);
         let verdict = judge(entry, segment);
         match verdict {
-            Verdict::Establish => self.establish(index, segment, frame, meta, ctx),
+            Verdict::Establish => {
+                let tuple = entry.tuple;
+                self.complete(index, Arrival { segment, tuple: &tuple, meta, frame }, ctx);
+            }
             Verdict::SendSynAckAgain => {
                 entry.sent_at = None;
                 // RFC 3168 §6.1.1: the peer gave ECN up, as after the loss of a SYN that asked for it.
@@ -64,8 +70,8 @@ impl Tcp {
         }
     }
 
-    /// The handshake is complete: the half-open connection becomes one, and the segment is its first.
-    fn establish(&mut self, index: u32, segment: &Segment, frame: Frame, meta: &IpMeta, ctx: &mut Ctx<'_>) {
+    /// The acknowledgment of our SYN arrived: when there is room for a connection, the half-open one becomes it.
+    fn complete(&mut self, index: u32, arrival: Arrival<'_>, ctx: &mut Ctx<'_>) {
         let Some(listener) = self.shared.listeners.half_open.at(index).map(|entry| entry.listener) else { return };
         let Some(listener) = self.shared.listeners.get_mut(listener) else { return };
         if listener.pending >= listener.backlog {
@@ -75,9 +81,23 @@ impl Tcp {
         if self.conns.len() >= self.shared.config.max_connections {
             return self.shared.counters.bump(TcpCounter::RefuseConnections);
         }
+        let Some(entry) = self.shared.listeners.remove_half_open(index) else { return };
+        self.establish(&entry, Handshake::Remembered(index), arrival, ctx);
+    }
+
+    /// The handshake is complete: `entry` becomes a connection, and the segment is its first. The caller has checked
+    /// the limits.
+    pub(super) fn establish(
+        &mut self,
+        entry: &HalfOpen,
+        handshake: Handshake,
+        arrival: Arrival<'_>,
+        ctx: &mut Ctx<'_>,
+    ) {
+        let Arrival { segment, meta, frame, .. } = arrival;
+        let Some(listener) = self.shared.listeners.get_mut(entry.listener) else { return };
         listener.pending += 1;
         let options = listener.options;
-        let Some(entry) = self.shared.listeners.remove_half_open(index) else { return };
         let new = NewConn {
             tuple: entry.tuple,
             state: State::Established,
@@ -89,11 +109,18 @@ impl Tcp {
             now: ctx.now,
         };
         let mut conn = Conn::new(&new);
-        promote(&mut conn, &entry, segment, &self.shared, ctx);
+        promote(&mut conn, entry, segment, &self.shared, ctx);
+        if matches!(handshake, Handshake::Remembered(_)) {
+            measure(&mut conn, entry, segment, ctx);
+        }
         timers::start_idle(&mut conn, &self.shared, ctx.now);
         let key = self.conns.insert(conn);
         let hash = self.shared.table.hash(&entry.tuple);
-        self.shared.table.replace(hash, Entry::HalfOpen(index), Entry::Connection(key.index));
+        let connection = Entry::Connection(key.index);
+        match handshake {
+            Handshake::Remembered(index) => self.shared.table.replace(hash, Entry::HalfOpen(index), connection),
+            Handshake::Cookie => self.shared.table.insert(hash, connection),
+        }
         self.shared.counters.bump(TcpCounter::Established);
         self.shared.counters.add(TcpCounter::EcnNegotiated, u64::from(entry.ecn));
         if let Some(conn) = self.conns.get_mut(key) {
@@ -104,6 +131,15 @@ impl Tcp {
         // RFC 9293 §3.10.7.4: processing continues with the segment in ESTABLISHED.
         self.connection_segment(key.index, segment, frame, meta, ctx);
     }
+}
+
+/// What the handshake was kept in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Handshake {
+    /// The half-open entry of this index, which is in the table.
+    Remembered(u32),
+    /// The peer's acknowledgment.
+    Cookie,
 }
 
 /// RFC 9293 §3.10.7.4 for SYN-RECEIVED, in its order.
@@ -167,6 +203,11 @@ fn promote(conn: &mut Conn, entry: &HalfOpen, segment: &Segment, shared: &Shared
     conn.snd_wl2 = conn.snd_una;
     conn.peer_mss = entry.peer_mss;
     conn.set_mss(output::path_mss(&entry.tuple, ctx), shared.config.min_mss);
+}
+
+/// The round-trip time of the handshake (RFC 6298 §2.2). A cookie does not know when it was sent: the initial timeout
+/// stays (§2.1).
+fn measure(conn: &mut Conn, entry: &HalfOpen, segment: &Segment, ctx: &Ctx<'_>) {
     match (entry.sent_at, segment.timestamps) {
         (Some(sent), _) => conn.rtt.sample(ctx.now.micros_since(sent)),
         (None, Some(ts)) if entry.timestamps => {
@@ -178,23 +219,47 @@ fn promote(conn: &mut Conn, entry: &HalfOpen, segment: &Segment, shared: &Shared
     }
 }
 
+/// The SYN-ACK that agrees to `agreed`; `timestamps` are ours and the echo.
+#[allow(clippy::too_many_arguments, reason = "everything that a SYN-ACK says")]
+pub(super) fn syn_ack(
+    tuple: &Tuple,
+    iss: Seq,
+    irs: Seq,
+    rcv_wnd: u32,
+    agreed: &Agreed,
+    window_scale: Option<u8>,
+    timestamps: Option<(u32, u32)>,
+    ctx: &Ctx<'_>,
+) -> Header {
+    Header {
+        seq: iss,
+        ack: irs + 1,
+        // RFC 3168 §6.1.1: the ECN-setup SYN-ACK.
+        flags: SYN | ACK | if agreed.ecn { ECE } else { 0 },
+        window: rcv_wnd.min(0xffff) as u16,
+        mss: Some(output::path_mss(tuple, ctx)),
+        // RFC 7323 §2.2, §3.2 and RFC 2018 §2: only what the SYN offered.
+        timestamps: timestamps.map(|(val, ecr)| Timestamps { val, ecr }),
+        window_scale,
+        sack_permitted: agreed.sack,
+        ..emit::addressed(tuple)
+    }
+}
+
 /// Sends the SYN-ACK of a half-open connection.
 pub(crate) fn send_syn_ack(index: u32, shared: &mut Shared, ctx: &mut Ctx<'_>) {
     let Some(entry) = shared.listeners.half_open.at(index) else { return };
     let val = clock_ms(ctx.now).wrapping_add(entry.ts_offset);
-    let header = Header {
-        seq: entry.iss,
-        ack: entry.irs + 1,
-        // RFC 3168 §6.1.1: the ECN-setup SYN-ACK.
-        flags: SYN | ACK | if entry.ecn { ECE } else { 0 },
-        window: entry.rcv_wnd.min(0xffff) as u16,
-        mss: Some(output::path_mss(&entry.tuple, ctx)),
-        // RFC 7323 §2.2, §3.2 and RFC 2018 §2: only what the SYN offered.
-        timestamps: entry.timestamps.then_some(Timestamps { val, ecr: entry.ts_recent }),
-        window_scale: entry.scales.map(|(_, ours)| ours),
-        sack_permitted: entry.sack,
-        ..emit::addressed(&entry.tuple)
+    let agreed = Agreed {
+        mss: entry.peer_mss,
+        scale: entry.scales.map(|(theirs, _)| theirs),
+        sack: entry.sack,
+        ecn: entry.ecn,
+        timestamps: entry.timestamps,
     };
+    let timestamps = entry.timestamps.then_some((val, entry.ts_recent));
+    let ours = entry.scales.map(|(_, ours)| ours);
+    let header = syn_ack(&entry.tuple, entry.iss, entry.irs, entry.rcv_wnd, &agreed, ours, timestamps, ctx);
     let (tuple, mut path) = (entry.tuple, entry.path);
     emit::emit_control(&header, &tuple, &mut path, shared, ctx);
     if let Some(entry) = shared.listeners.half_open.at_mut(index) {

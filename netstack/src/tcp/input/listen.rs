@@ -1,120 +1,253 @@
 //! A segment for which there is no connection: LISTEN and CLOSED (RFC 9293 §3.10.7.1, §3.10.7.2).
+//!
+//! ```text
+//!   SYN ─▶ limits ─┬─ room ──▶ half-open entry, SYN-ACK           half_open.rs
+//!                  ├─ full ──▶ SYN-ACK with a cookie, in the SYN's own frame; nothing is kept
+//!                  └─ refused: dropped, counted
+//!   ACK ─▶ cookies out? ─ yes ─▶ valid? ─ yes ─▶ connection
+//!                 └ no ──────────────┴─ no ────▶ reset
+//! ```
 
-use super::super::config::{EcnMode, TcpConfig};
-use super::super::listen::HalfOpen;
+use super::super::config::{EcnMode, SynCookieMode, TcpConfig};
+use super::super::control_block::clock_ms;
+use super::super::cookie::{self, Agreed};
+use super::super::listen::{HalfOpen, Listener};
 use super::super::segment::{ACK, RST, SYN, Segment};
 use super::super::seq::Seq;
 use super::super::shared::Shared;
 use super::super::table::Entry;
+use super::super::time_wait::{self, Reopening};
 use super::super::tuple::{self, Tuple};
-use super::super::{Ctx, ListenerId, emit};
-use super::half_open;
+use super::super::{Ctx, ListenerId, Tcp, emit, isn::Origins};
+use super::half_open::{self, Handshake};
 use crate::counters::TcpCounter;
+use crate::frame::Frame;
 use crate::ip::{Ecn, IpMeta, PathCache};
 
-/// `connections` is how many there are; `above` is set when the SYN ends a TIME-WAIT, and bounds the new ISS.
-pub(super) fn handle(
-    shared: &mut Shared,
-    connections: usize,
-    segment: &Segment,
-    tuple: &Tuple,
-    meta: &IpMeta,
-    above: Option<Seq>,
-    ctx: &mut Ctx<'_>,
-) {
-    // RFC 9293 §3.9.2.3: nothing from or to a multicast or broadcast address is answered.
-    if !tuple::is_peer(meta.src) || !ctx.egress.is_local(meta.dst) || segment.src_port == 0 {
-        return shared.counters.bump(TcpCounter::DropNotUnicast);
-    }
-    let listener = shared.listeners.find(meta.dst, segment.dst_port);
-    // RFC 9293 §3.10.7.2, first: a reset is ignored; second: an acknowledgment is reset; third: a SYN opens.
-    match listener {
-        Some(_) if segment.has(RST) => shared.counters.bump(TcpCounter::DropBadReset),
-        Some(id) if segment.flags & (SYN | ACK) == SYN => {
-            open(shared, connections, segment, tuple, meta, above, id, ctx)
+/// A segment as it came in.
+pub(super) struct Arrival<'a> {
+    pub(super) segment: &'a Segment,
+    pub(super) tuple: &'a Tuple,
+    pub(super) meta: &'a IpMeta,
+    /// Its payload, and the frame for an answer.
+    pub(super) frame: Frame,
+}
+
+impl Tcp {
+    /// `reopening` is set when the segment is a SYN that ends a TIME-WAIT.
+    pub(super) fn unknown_segment(&mut self, arrival: Arrival<'_>, reopening: Option<Reopening>, ctx: &mut Ctx<'_>) {
+        let Arrival { segment, meta, .. } = arrival;
+        // RFC 9293 §3.9.2.3: nothing from or to a multicast or broadcast address is answered.
+        if !tuple::is_peer(meta.src) || !ctx.egress.is_local(meta.dst) || segment.src_port == 0 {
+            return self.shared.counters.bump(TcpCounter::DropNotUnicast);
         }
-        _ => {
-            // RFC 9293 §3.10.7.1
-            if !segment.has(RST) {
-                shared.counters.bump(TcpCounter::ResetNoConnection);
-                emit::reset_for(segment, tuple, &mut PathCache::from_ingress(meta), shared, ctx);
+        let listener = self.shared.listeners.find(meta.dst, segment.dst_port);
+        // RFC 9293 §3.10.7.2, first: a reset is ignored; second: an acknowledgment is reset, unless it brings a cookie
+        // back; third: a SYN opens.
+        match listener {
+            Some(_) if segment.has(RST) => self.shared.counters.bump(TcpCounter::DropBadReset),
+            Some(id) if segment.flags & (SYN | ACK) == SYN => self.take_syn(arrival, reopening, id, ctx),
+            Some(id) if segment.flags & (SYN | ACK) == ACK && cookies_are_out(&self.shared, id, ctx) => {
+                self.take_cookie(arrival, id, ctx);
             }
+            // RFC 9293 §3.10.7.1
+            _ if segment.has(RST) => {}
+            _ => refuse(arrival, &mut self.shared, ctx),
         }
+    }
+
+    fn take_syn(&mut self, arrival: Arrival<'_>, reopening: Option<Reopening>, id: ListenerId, ctx: &mut Ctx<'_>) {
+        let shared = &mut self.shared;
+        match admit(shared, self.conns.len(), reopening.is_some(), id) {
+            // Silently: the peer tries again, and what is refused costs nothing to answer (RFC 4987 §3.5).
+            Admission::Refused(reason) => shared.counters.bump(reason),
+            Admission::Cookie => send_cookie(arrival, id, shared, ctx),
+            Admission::Stored => store(arrival, reopening, id, shared, ctx),
+        }
+    }
+
+    /// An acknowledgment that may bring a cookie back (RFC 4987 §3.6).
+    fn take_cookie(&mut self, arrival: Arrival<'_>, id: ListenerId, ctx: &mut Ctx<'_>) {
+        let shared = &mut self.shared;
+        let segment = arrival.segment;
+        let (irs, iss) = (segment.seq - 1, segment.ack - 1);
+        let agreed = shared.cookies.check(arrival.tuple, irs, iss, segment.timestamps.map(|ts| ts.ecr), ctx.now);
+        let connections = self.conns.len() + shared.listeners.half_open.len();
+        let Some(listener) = shared.listeners.get_mut(id) else { return };
+        let Some(agreed) = agreed else {
+            listener.cookies.invalid += 1;
+            shared.counters.bump(TcpCounter::CookiesInvalid);
+            return refuse(arrival, shared, ctx);
+        };
+        if listener.pending >= listener.backlog {
+            // As with a half-open connection: the peer's next segment tries anew.
+            return shared.counters.bump(TcpCounter::DropAcceptQueue);
+        }
+        if connections >= shared.config.max_connections {
+            return shared.counters.bump(TcpCounter::RefuseConnections);
+        }
+        listener.cookies.valid += 1;
+        shared.counters.bump(TcpCounter::CookiesValid);
+        shared.counters.bump(TcpCounter::OpenPassive);
+        let origins = Origins { iss, ..shared.isn.origins(arrival.tuple, ctx.now) };
+        let Some(entry) = half_open(&arrival, irs, &agreed, origins, id, shared) else { return };
+        self.establish(&entry, Handshake::Cookie, arrival, ctx);
     }
 }
 
-#[allow(clippy::too_many_arguments, reason = "what a SYN brings, its listener, and the worker")]
-fn open(
-    shared: &mut Shared,
-    connections: usize,
-    segment: &Segment,
-    tuple: &Tuple,
-    meta: &IpMeta,
-    above: Option<Seq>,
-    id: ListenerId,
-    ctx: &mut Ctx<'_>,
-) {
-    if let Some(refused) = refusal(shared, connections, id) {
-        // Silently: the peer tries again, and a full backlog costs a flood nothing to answer (RFC 4987 §3.5).
-        return shared.counters.bump(refused);
+/// What becomes of a SYN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Admission {
+    Stored,
+    Cookie,
+    Refused(TcpCounter),
+}
+
+/// Every limit is checked before memory is taken.
+fn admit(shared: &Shared, connections: usize, reopens: bool, id: ListenerId) -> Admission {
+    let (config, half_open) = (&shared.config, shared.listeners.half_open.len());
+    let Some(listener) = shared.listeners.get(id) else { return Admission::Refused(TcpCounter::RefuseBacklog) };
+    if listener.pending >= listener.backlog {
+        return Admission::Refused(TcpCounter::RefuseAcceptQueue);
     }
-    let Some(listener) = shared.listeners.get(id) else { return };
-    let rcv_wnd = listener.options.receive_buffer.unwrap_or(shared.config.receive_buffer).clamp(2048, 1 << 30);
-    let origins = shared.isn.origins(tuple, ctx.now);
-    // RFC 9293 §3.6.1: the ISS after TIME-WAIT lies above everything that the old connection used.
-    let iss = above.map_or(origins.iss, |above| origins.iss.max(above));
-    let config = &shared.config;
-    // RFC 9293 §3.7.1 (MUST-15): without the option the peer takes 536 bytes (RFC 8200: 1,220 over IPv6).
-    let peer_mss = segment.mss.unwrap_or(if meta.src.is_ipv4() { 536 } else { 1220 });
-    if peer_mss < config.min_mss {
-        shared.counters.bump(TcpCounter::RxMinMss);
+    if connections + half_open >= config.max_connections {
+        return Admission::Refused(TcpCounter::RefuseConnections);
     }
-    let timestamps = segment.timestamps.filter(|_| config.timestamps);
-    let half_open = HalfOpen {
-        tuple: *tuple,
-        listener: id,
-        path: PathCache::from_ingress(meta),
-        irs: segment.seq,
-        iss,
-        ts_recent: timestamps.map_or(0, |ts| ts.val),
-        ts_offset: origins.ts_offset,
-        // RFC 7323 §2.2: the window of a SYN is never scaled.
-        snd_wnd: u32::from(segment.window),
-        rcv_wnd,
-        sent_at: Some(ctx.now),
-        peer_mss,
-        timestamps: timestamps.is_some(),
+    let full = if listener.half_open >= listener.backlog {
+        Some(TcpCounter::RefuseBacklog)
+    } else if half_open >= config.max_half_open {
+        Some(TcpCounter::RefuseHalfOpen)
+    } else {
+        None
+    };
+    match (config.syn_cookies, full) {
+        // A cookie cannot promise to lie above the numbers of the old connection (RFC 9293 §3.6.1).
+        (SynCookieMode::WhenFull | SynCookieMode::Always, Some(_)) if reopens => {
+            Admission::Refused(TcpCounter::RefuseReopen)
+        }
+        (SynCookieMode::WhenFull, Some(_)) => Admission::Cookie,
+        (SynCookieMode::Always, _) if !reopens => Admission::Cookie,
+        (_, Some(reason)) => Admission::Refused(reason),
+        (_, None) => Admission::Stored,
+    }
+}
+
+/// What the SYN offers and we want.
+fn agree(segment: &Segment, meta: &IpMeta, config: &TcpConfig) -> Agreed {
+    Agreed {
+        // RFC 9293 §3.7.1 (MUST-15): without the option the peer takes 536 bytes (RFC 8200: 1,220 over IPv6).
+        mss: segment.mss.unwrap_or(if meta.src.is_ipv4() { 536 } else { 1220 }),
+        scale: segment.window_scale.filter(|_| config.window_scaling),
         sack: segment.sack_permitted && config.sack,
         ecn: accepts_ecn(segment, meta, config),
-        scales: segment.window_scale.filter(|_| config.window_scaling).map(|theirs| (theirs, scale_for(rcv_wnd))),
-        retries: 0,
-    };
-    shared.counters.bump(TcpCounter::OpenPassive);
-    let hash = shared.table.hash(tuple);
-    let key = shared.listeners.insert_half_open(half_open, ctx.now + half_open::resend_after(0, config));
-    shared.table.insert(hash, Entry::HalfOpen(key.index));
-    half_open::send_syn_ack(key.index, shared, ctx);
+        timestamps: segment.timestamps.is_some() && config.timestamps,
+    }
 }
 
 /// RFC 3168 §6.1.1: the SYN asks for ECN. One that is itself marked has crossed something that rewrites the field, so
 /// that marks would mean nothing: no implementation of this RFC sends it.
-pub(super) fn accepts_ecn(segment: &Segment, meta: &IpMeta, config: &TcpConfig) -> bool {
+fn accepts_ecn(segment: &Segment, meta: &IpMeta, config: &TcpConfig) -> bool {
     config.ecn != EcnMode::Off && segment.is_ecn_setup() && Ecn::from_bits(meta.ecn) == Ecn::NotEct
 }
 
-/// Every limit is checked before memory is taken.
-fn refusal(shared: &Shared, connections: usize, id: ListenerId) -> Option<TcpCounter> {
-    let listener = shared.listeners.get(id)?;
-    let half_open = shared.listeners.half_open.len();
-    if listener.half_open >= listener.backlog {
-        Some(TcpCounter::RefuseBacklog)
-    } else if half_open >= shared.config.max_half_open {
-        Some(TcpCounter::RefuseHalfOpen)
-    } else if connections + half_open >= shared.config.max_connections {
-        Some(TcpCounter::RefuseConnections)
-    } else {
-        None
+/// The half-open connection that a SYN with the number `irs` leads to.
+fn half_open(
+    arrival: &Arrival<'_>,
+    irs: Seq,
+    agreed: &Agreed,
+    origins: Origins,
+    id: ListenerId,
+    shared: &Shared,
+) -> Option<HalfOpen> {
+    let segment = arrival.segment;
+    let rcv_wnd = receive_window(shared.listeners.get(id)?, &shared.config);
+    Some(HalfOpen {
+        tuple: *arrival.tuple,
+        listener: id,
+        path: PathCache::from_ingress(arrival.meta),
+        irs,
+        iss: origins.iss,
+        ts_recent: segment.timestamps.filter(|_| agreed.timestamps).map_or(0, |ts| ts.val),
+        ts_offset: origins.ts_offset,
+        // RFC 7323 §2.2: the window of a SYN is never scaled.
+        snd_wnd: u32::from(segment.window),
+        rcv_wnd,
+        sent_at: None,
+        peer_mss: agreed.mss,
+        timestamps: agreed.timestamps,
+        sack: agreed.sack,
+        ecn: agreed.ecn,
+        scales: agreed.scale.map(|theirs| (theirs, scale_for(rcv_wnd))),
+        retries: 0,
+    })
+}
+
+fn receive_window(listener: &Listener, config: &TcpConfig) -> u32 {
+    listener.options.receive_buffer.unwrap_or(config.receive_buffer).clamp(2048, 1 << 30)
+}
+
+/// A half-open connection is kept, and its SYN-ACK sent.
+fn store(arrival: Arrival<'_>, reopening: Option<Reopening>, id: ListenerId, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    let Arrival { segment, tuple, meta, .. } = arrival;
+    let agreed = agree(segment, meta, &shared.config);
+    if agreed.mss < shared.config.min_mss {
+        shared.counters.bump(TcpCounter::RxMinMss);
     }
+    let mut origins = shared.isn.origins(tuple, ctx.now);
+    if let Some(Reopening { index, above }) = reopening {
+        // RFC 9293 §3.6.1: the ISS after TIME-WAIT lies above everything that the old connection used.
+        origins.iss = origins.iss.max(above);
+        shared.counters.bump(TcpCounter::TimeWaitReused);
+        time_wait::remove(index, shared);
+    }
+    let Some(entry) = half_open(&arrival, segment.seq, &agreed, origins, id, shared) else { return };
+    let entry = HalfOpen { sent_at: Some(ctx.now), ..entry };
+    shared.counters.bump(TcpCounter::OpenPassive);
+    let hash = shared.table.hash(tuple);
+    let resend_at = ctx.now + half_open::resend_after(0, &shared.config);
+    let key = shared.listeners.insert_half_open(entry, resend_at);
+    shared.table.insert(hash, Entry::HalfOpen(key.index));
+    half_open::send_syn_ack(key.index, shared, ctx);
+}
+
+/// Answers a SYN and forgets it.
+fn send_cookie(arrival: Arrival<'_>, id: ListenerId, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    let Arrival { segment, tuple, meta, frame } = arrival;
+    let agreed = agree(segment, meta, &shared.config);
+    let iss = shared.cookies.bake(tuple, segment.seq, &agreed, ctx.now);
+    let timestamps = segment.timestamps.filter(|_| agreed.timestamps).map(|ts| {
+        let clock = clock_ms(ctx.now).wrapping_add(shared.isn.origins(tuple, ctx.now).ts_offset);
+        (agreed.timestamp(clock), ts.val)
+    });
+    let Some(listener) = shared.listeners.get_mut(id) else { return };
+    listener.cookies.sent += 1;
+    listener.overflowed_at = Some(ctx.now);
+    let rcv_wnd = receive_window(listener, &shared.config);
+    shared.counters.bump(TcpCounter::CookiesSent);
+    let ours = agreed.scale.map(|_| scale_for(rcv_wnd));
+    let header = half_open::syn_ack(tuple, iss, segment.seq, rcv_wnd, &agreed, ours, timestamps, ctx);
+    // The source may be forged: no neighbour is asked for on its behalf.
+    emit::turn_around(&header, frame, tuple, &mut PathCache::straight_back(meta), shared, ctx);
+}
+
+/// Acknowledgments are looked at as cookies only while some may be out: at other times they cost nothing.
+fn cookies_are_out(shared: &Shared, id: ListenerId, ctx: &Ctx<'_>) -> bool {
+    match shared.config.syn_cookies {
+        SynCookieMode::Off => false,
+        SynCookieMode::Always => true,
+        SynCookieMode::WhenFull => {
+            let overflowed_at = shared.listeners.get(id).and_then(|listener| listener.overflowed_at);
+            overflowed_at.is_some_and(|at| ctx.now.saturating_since(at) <= cookie::LIFETIME)
+        }
+    }
+}
+
+/// RFC 9293 §3.10.7.1, §3.10.7.2: what belongs to no connection is reset.
+fn refuse(arrival: Arrival<'_>, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    let Arrival { segment, tuple, meta, frame } = arrival;
+    shared.counters.bump(TcpCounter::ResetNoConnection);
+    let header = emit::reset_header(segment, tuple);
+    emit::turn_around(&header, frame, tuple, &mut PathCache::from_ingress(meta), shared, ctx);
 }
 
 /// The smallest shift with which 16 bits say `window` (RFC 7323 §2.3: 14 at most).

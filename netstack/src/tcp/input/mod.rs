@@ -23,6 +23,7 @@ use super::{Ctx, Outcome, Tcp, time_wait};
 use crate::counters::TcpCounter;
 use crate::frame::Frame;
 use crate::ip::{IpMeta, checksum, protocol};
+use listen::Arrival;
 
 pub(crate) use half_open::{remove as remove_half_open, timeout as half_open_timeout};
 pub(crate) use listen::scale_for;
@@ -50,11 +51,15 @@ impl Tcp {
             Some(Entry::Connection(index)) => self.connection_segment(index, &segment, frame, meta, ctx),
             Some(Entry::HalfOpen(index)) => self.half_open_segment(index, &segment, frame, meta, ctx),
             Some(Entry::TimeWait(index)) => {
-                if let Some(above) = time_wait::handle(index, &segment, &mut self.shared, ctx) {
-                    listen::handle(&mut self.shared, self.conns.len(), &segment, &tuple, meta, Some(above), ctx);
+                if let Some(reopening) = time_wait::handle(index, &segment, &mut self.shared, ctx) {
+                    self.unknown_segment(
+                        Arrival { segment: &segment, tuple: &tuple, meta, frame },
+                        Some(reopening),
+                        ctx,
+                    );
                 }
             }
-            None => listen::handle(&mut self.shared, self.conns.len(), &segment, &tuple, meta, None, ctx),
+            None => self.unknown_segment(Arrival { segment: &segment, tuple: &tuple, meta, frame }, None, ctx),
         }
     }
 

@@ -2,7 +2,7 @@ use core::net::SocketAddr;
 
 use super::rig::{PEER, Rig, seg};
 use crate::counters::TcpCounter;
-use crate::tcp::{ConnectConfig, ConnectError, EndReason, ListenConfig, Ready, TcpConfig};
+use crate::tcp::{ConnectConfig, ConnectError, EndReason, ListenConfig, Ready, SynCookieMode, TcpConfig};
 
 #[test]
 fn a_passive_open_takes_what_the_syn_offers() {
@@ -80,7 +80,7 @@ fn segments_to_nobody_are_reset() {
 
 #[test]
 fn limits_of_half_open_connections_hold() {
-    let mut rig = Rig::new(TcpConfig { max_half_open: 5, ..TcpConfig::default() });
+    let mut rig = Rig::new(TcpConfig { max_half_open: 5, syn_cookies: SynCookieMode::Off, ..TcpConfig::default() });
     rig.stack.listen(ListenConfig { backlog: 3, ..ListenConfig::port(80) }).unwrap();
     rig.stack.listen(ListenConfig { backlog: 9, ..ListenConfig::port(81) }).unwrap();
     for port in 0..10 {
@@ -96,13 +96,25 @@ fn limits_of_half_open_connections_hold() {
 fn an_application_that_accepts_too_slowly_holds_handshakes_back() {
     let mut rig = Rig::new(TcpConfig::default());
     rig.stack.listen(ListenConfig { backlog: 1, ..ListenConfig::port(80) }).unwrap();
+    // Both SYNs are answered, the second with a cookie; then the accept queue is full.
+    let mut numbers = Vec::new();
     for port in [1000, 1001] {
         rig.ports = (80, port);
         rig.input(seg("S", 0, 0, b""));
         rig.output();
+        numbers.push(rig.iss);
+    }
+    for (port, iss) in [1000, 1001].into_iter().zip(numbers) {
+        (rig.ports, rig.iss) = ((80, port), iss);
         rig.input(seg("A", 1, 1, b""));
     }
-    assert_eq!(rig.count(TcpCounter::DropAcceptQueue), 1);
+    assert_eq!((rig.count(TcpCounter::CookiesSent), rig.count(TcpCounter::DropAcceptQueue)), (1, 1));
+    // A full accept queue refuses SYNs, too.
+    rig.ports.1 = 1002;
+    rig.input(seg("S", 0, 0, b""));
+    assert!(rig.output().is_empty());
+    assert_eq!(rig.count(TcpCounter::RefuseAcceptQueue), 1);
+    rig.ports.1 = 1001;
     assert!(rig.event().is_some());
     rig.input(seg("A", 1, 1, b""));
     assert!(rig.event().is_some());

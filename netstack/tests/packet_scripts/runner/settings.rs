@@ -8,7 +8,7 @@ use netstack::config::StackConfig;
 use netstack::ip::Cidr;
 use netstack::rng::Seed;
 use netstack::stack::Stack;
-use netstack::tcp::{CongestionKind, EcnMode, KeepAlive, ListenConfig, TcpConfig};
+use netstack::tcp::{CongestionKind, EcnMode, KeepAlive, ListenConfig, SynCookieMode, TcpConfig};
 use netstack::{FramePool, Instant};
 
 use crate::wire::{PEER_MAC, STACK_MAC};
@@ -24,7 +24,13 @@ pub struct Settings {
 
 impl Settings {
     pub fn read(config: &[(String, String)]) -> Result<Settings, String> {
-        let tcp = TcpConfig { timestamps: false, sack: false, window_scaling: false, ..TcpConfig::default() };
+        let tcp = TcpConfig {
+            timestamps: false,
+            sack: false,
+            window_scaling: false,
+            syn_cookies: SynCookieMode::Off,
+            ..TcpConfig::default()
+        };
         let (address, peer) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
         let mut settings = Settings { tcp, mtu: 1500, backlog: 16, address, peer, peer_isn: 0x1000_0000 };
         for (name, value) in config {
@@ -41,6 +47,7 @@ impl Settings {
             "wscale" => tcp.window_scaling = switch(value)?,
             "ecn" => tcp.ecn = ecn(value)?,
             "congestion" => tcp.congestion = CongestionKind::from_name(value).ok_or("no such controller")?,
+            "syn_cookies" => tcp.syn_cookies = syn_cookies(value)?,
             "nagle" => tcp.nagle = switch(value)?,
             "receive_buffer" => tcp.receive_buffer = number(value)?,
             "send_buffer" => tcp.send_buffer = number(value)?,
@@ -104,6 +111,15 @@ fn ecn(value: &str) -> Result<EcnMode, String> {
         "passive" => Ok(EcnMode::Passive),
         "active" => Ok(EcnMode::Active),
         _ => Err("'off', 'passive' or 'active' is expected".into()),
+    }
+}
+
+fn syn_cookies(value: &str) -> Result<SynCookieMode, String> {
+    match value {
+        "off" => Ok(SynCookieMode::Off),
+        "when_full" => Ok(SynCookieMode::WhenFull),
+        "always" => Ok(SynCookieMode::Always),
+        _ => Err("'off', 'when_full' or 'always' is expected".into()),
     }
 }
 
