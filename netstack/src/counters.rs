@@ -192,6 +192,7 @@ counters! {
         RxOutOfOrder = "rx_out_of_order", "segments that arrived beyond a gap";
         RxDuplicate = "rx_duplicate", "segments whose payload had been received before";
         RxDuplicateAck = "rx_duplicate_ack", "duplicate acknowledgments received";
+        RxCongestionMarks = "rx_congestion_marks", "data segments that the network had marked (RFC 3168)";
         RxUrgent = "rx_urgent", "segments with the urgent flag, which is ignored";
         RxMinMss = "rx_min_mss", "peers that announced a segment size below the floor";
         TxSegments = "tx_segments", "segments sent, of every kind";

@@ -120,10 +120,14 @@ section! {
         pub max_connections: u32 = 1_048_576, 1..=16_777_216;
         /// Connections whose handshake is not complete, of each worker.
         pub half_open: u32 = 65_536, 1..=1_048_576;
-        /// Bytes that one connection may have queued, unsent or unacknowledged.
-        pub send_buffer: Size = Size::mib(1), 4096..=1_073_741_824;
-        /// Bytes received on one connection that wait to be read: its largest window.
-        pub receive_buffer: Size = Size::kib(256), 4096..=1_073_725_440;
+        /// Bytes that one connection may have queued at first, unsent or unacknowledged.
+        pub send_buffer: Size = Size::kib(256), 4096..=1_073_741_824;
+        /// What `send_buffer` grows to, with what the path carries. No more than `send_buffer`: it does not grow.
+        pub send_buffer_max: Size = Size::mib(32), 4096..=1_073_741_824;
+        /// Bytes received on one connection that may wait to be read at first: its window.
+        pub receive_buffer: Size = Size::kib(128), 4096..=1_073_725_440;
+        /// What `receive_buffer` grows to while requests are read as fast as they come. No more than `receive_buffer`: it does not grow.
+        pub receive_buffer_max: Size = Size::mib(32), 4096..=1_073_725_440;
     }
 }
 

@@ -87,6 +87,7 @@ fn detach(conn: &mut Conn, index: u32, shared: &mut Shared) {
         shared.table.remove(hash, Entry::Connection(index));
     }
     shared.send.give_back(&mut conn.send);
+    shared.tuners.give_back(&mut conn.tuner);
     conn.send_queued = 0;
     shared.wheel.cancel(index);
     let never = crate::time::Instant::FAR_FUTURE;

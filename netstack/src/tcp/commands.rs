@@ -9,6 +9,7 @@ use super::event::{ConnId, ConnectError, ListenError, ListenerId, SendError};
 use super::shared::Shared;
 use super::state::{State, Transition};
 use super::table::Entry;
+use super::tuning::Sizes;
 use super::tuple::{self, Tuple};
 use super::{CongestionKind, ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, window};
 use crate::counters::TcpCounter;
@@ -74,6 +75,7 @@ impl Tcp {
 
     fn open(&mut self, tuple: Tuple, config: &ConnectConfig, ctx: &mut Ctx<'_>) -> ConnId {
         let origins = self.shared.isn.origins(&tuple, ctx.now);
+        let window = Sizes::receive(&config.options, &self.shared.config);
         let mut conn = Conn::new(&NewConn {
             tuple,
             state: State::Closed,
@@ -86,7 +88,7 @@ impl Tcp {
         });
         conn.move_by(Transition::ActiveOpen);
         conn.set(flag::SYN_DUE | flag::IN_TABLE);
-        conn.rcv_scale = if self.shared.config.window_scaling { input::scale_for(conn.recv_limit) } else { 0 };
+        conn.rcv_scale = if self.shared.config.window_scaling { input::scale_for(window.most) } else { 0 };
         conn.rcv_edge = conn.rcv_nxt + conn.recv_limit;
         conn.token = config.token;
         let key = self.conns.insert(conn);

@@ -63,10 +63,14 @@ pub struct TcpConfig {
     pub shared_secret: Option<Seed>,
     /// Connections in TIME-WAIT at most; one more is forgotten at once, and counted.
     pub max_time_wait: usize,
-    /// Bytes of received data that a connection may hold: what its window offers at most.
+    /// Bytes of received data that a connection may hold at first: what its window offers.
     pub receive_buffer: u32,
-    /// Bytes that the application may have queued on a connection, unsent and unacknowledged.
+    /// Bytes that `receive_buffer` grows to while the application keeps up; no less than it.
+    pub receive_buffer_max: u32,
+    /// Bytes that the application may have queued on a connection at first, unsent and unacknowledged.
     pub send_buffer: u32,
+    /// Bytes that `send_buffer` grows to with the congestion window; no less than it.
+    pub send_buffer_max: u32,
     /// Segments held out of order on a connection at most.
     pub max_out_of_order_segments: usize,
     /// Bytes held out of order on a connection at most.
@@ -91,6 +95,8 @@ pub struct TcpConfig {
     pub data_retries: u8,
     /// Longest delay of an acknowledgment (RFC 9293 §3.8.6.3: below 0.5 s).
     pub delayed_ack: Duration,
+    /// Large segments at the start of a connection that are acknowledged one by one, and half as many after a gap.
+    pub quick_acks: u8,
     /// Least time between two challenge ACKs of one connection (RFC 5961 §7).
     pub challenge_interval: Duration,
     /// Keep-alive of connections whose listener or opener says nothing else.
@@ -126,8 +132,12 @@ impl Default for TcpConfig {
             syn_cookies: SynCookieMode::default(),
             shared_secret: None,
             max_time_wait: 262_144,
-            receive_buffer: 256 * 1024,
-            send_buffer: 1024 * 1024,
+            // Three round trips of slow start from ten segments; a promise, not memory.
+            receive_buffer: 128 * 1024,
+            // Twice what 1 Gbit/s over 100 ms has in flight, so that a loss does not end the flow. As Linux 6.16.
+            receive_buffer_max: 32 * 1024 * 1024,
+            send_buffer: 256 * 1024,
+            send_buffer_max: 32 * 1024 * 1024,
             max_out_of_order_segments: 1024,
             max_out_of_order_bytes: 256 * 1024,
             receive_memory: 256 * 1024 * 1024,
@@ -140,6 +150,8 @@ impl Default for TcpConfig {
             syn_ack_retries: 5,
             data_retries: 15,
             delayed_ack: Duration::from_millis(40),
+            // What a sender sends in the first two round trips of slow start: 10 and 20 segments (RFC 6928).
+            quick_acks: 32,
             challenge_interval: Duration::from_millis(500),
             keep_alive: None,
             congestion: CongestionKind::default(),
@@ -159,9 +171,9 @@ impl Default for TcpConfig {
 /// What a connection takes from its listener or opener instead of from [`TcpConfig`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ConnOptions {
-    /// Receive buffer in bytes.
+    /// Receive buffer in bytes, which then stays as it is.
     pub receive_buffer: Option<u32>,
-    /// Send buffer in bytes.
+    /// Send buffer in bytes, which then stays as it is.
     pub send_buffer: Option<u32>,
     /// Keep-alive.
     pub keep_alive: Option<KeepAlive>,

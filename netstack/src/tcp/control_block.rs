@@ -17,6 +17,7 @@ use super::rtt::Rtt;
 use super::segment::TIMESTAMPS;
 use super::seq::Seq;
 use super::state::{State, Transition};
+use super::tuning::Sizes;
 use super::tuple::Tuple;
 use crate::ip::PathCache;
 use crate::time::Instant;
@@ -81,6 +82,12 @@ pub(crate) mod flag {
         CWND_LIMITED = 22;
         /// ECN was negotiated (RFC 3168 §6.1.1): marks of the network are echoed; see [`super::Conn::sends_ect`].
         ECN = 23;
+        /// The network marked congestion; said in every segment until the peer has heard it (RFC 3168 §6.1.3).
+        ECE_ECHO = 24;
+        /// The size of the receive buffer was stated: it does not grow.
+        RECV_FIXED = 25;
+        /// The size of the send buffer was stated: it does not grow.
+        SEND_FIXED = 26;
     }
 }
 
@@ -161,8 +168,11 @@ pub(crate) struct Conn {
     pub(crate) high_rxt: Seq,
     /// What is not acknowledged below counts as lost.
     pub(crate) lost_edge: Seq,
+    /// Bytes of received data that may be held: the window with nothing queued.
     pub(crate) recv_limit: u32,
     pub(crate) send_limit: u32,
+    /// Pooled measurements of the receive window, or [`NONE`].
+    pub(crate) tuner: u32,
     /// When `ts_recent` was set, in milliseconds.
     pub(crate) ts_recent_ms: u32,
     /// When data was last sent, in milliseconds.
@@ -172,6 +182,8 @@ pub(crate) struct Conn {
     pub(crate) keep_idle_ms: u32,
     pub(crate) keep_interval_ms: u32,
     pub(crate) keep_probes: u8,
+    /// Large segments that are still acknowledged one by one.
+    pub(crate) quick_acks: u8,
     pub(crate) ended: Option<EndReason>,
     pub(crate) listener: Option<ListenerId>,
 }
@@ -208,7 +220,8 @@ impl Conn {
     pub(crate) fn new(new: &NewConn<'_>) -> Conn {
         let config = new.config;
         let (keep_idle_ms, keep_interval_ms, keep_probes) = millis(new.options.keep_alive.or(config.keep_alive));
-        let recv_limit = new.options.receive_buffer.unwrap_or(config.receive_buffer).clamp(2048, 1 << 30);
+        let (recv, send) = (Sizes::receive(new.options, config), Sizes::send(new.options, config));
+        let when = |is: bool, flag: u32| if is { flag } else { 0 };
         let kind = new.options.congestion.unwrap_or(config.congestion);
         let nagle = new.options.nagle.unwrap_or(config.nagle);
         let now_ms = clock_ms(new.now);
@@ -218,7 +231,9 @@ impl Conn {
             phase: Phase::Open,
             snd_scale: 0,
             rcv_scale: 0,
-            flags: if nagle { flag::NAGLE } else { 0 },
+            flags: when(nagle, flag::NAGLE)
+                | when(recv.start == recv.most, flag::RECV_FIXED)
+                | when(send.start == send.most, flag::SEND_FIXED),
             rcv_nxt: Seq(0),
             snd_una: new.iss,
             snd_nxt: new.iss,
@@ -257,14 +272,16 @@ impl Conn {
             recover: new.iss,
             high_rxt: new.iss,
             lost_edge: new.iss,
-            recv_limit,
-            send_limit: new.options.send_buffer.unwrap_or(config.send_buffer).clamp(1, 1 << 30),
+            recv_limit: recv.start,
+            send_limit: send.start,
+            tuner: NONE,
             ts_recent_ms: now_ms,
             sent_ms: now_ms,
             challenge_ms: now_ms,
             keep_idle_ms,
             keep_interval_ms,
             keep_probes,
+            quick_acks: config.quick_acks,
             ended: None,
             listener: None,
         }

@@ -43,6 +43,7 @@ mod state;
 mod table;
 mod time_wait;
 mod timers;
+mod tuning;
 pub(crate) mod tuple;
 mod window;
 
@@ -142,13 +143,16 @@ impl Tcp {
     }
 
     /// The burst is over and the application had its turn: received data that is still here and lies in mostly empty
-    /// frames is copied into compact buffers.
-    pub fn settle(&mut self, _ctx: &mut Ctx<'_>) {
-        for index in self.shared.touched.drain(..) {
+    /// frames is copied into compact buffers, and windows follow what was read.
+    pub fn settle(&mut self, ctx: &mut Ctx<'_>) {
+        while let Some(index) = self.shared.touched.pop() {
             let Some(conn) = self.conns.at_mut(index) else { continue };
             conn.clear(flag::TOUCHED);
             if let Some(state) = self.shared.recv.get_mut(conn.recv) {
                 state.settle(&mut self.shared.held);
+            }
+            if conn.tuner != control_block::NONE {
+                tuning::right_size(conn, &mut self.shared, ctx.now);
             }
         }
         let copied = core::mem::take(&mut self.shared.held.compacted);

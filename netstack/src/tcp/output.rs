@@ -278,7 +278,8 @@ fn acknowledging(conn: &mut Conn, seq: Seq, sack: Blocks, now: Instant) -> Heade
         dst_port: conn.tuple.remote_port,
         seq,
         ack: conn.rcv_nxt,
-        flags: ACK,
+        // RFC 3168 §6.1.3: in every segment until the peer's CWR.
+        flags: ACK | if conn.has(flag::ECE_ECHO) { ECE } else { 0 },
         window,
         timestamps: conn.has(flag::TIMESTAMPS).then(|| Timestamps { val: conn.ts_now(now), ecr: conn.ts_recent }),
         sack,

@@ -61,6 +61,8 @@ pub(crate) struct Segment {
     pub(crate) window: u16,
     pub(crate) header_len: usize,
     pub(crate) payload_len: u32,
+    /// The packet that carried it was marked on its way (RFC 3168 §5).
+    pub(crate) ce: bool,
     pub(crate) timestamps: Option<Timestamps>,
     pub(crate) sack: Blocks,
     pub(crate) mss: Option<u16>,
@@ -86,6 +88,7 @@ impl Segment {
             window: u16::from_be_bytes([w0, w1]),
             header_len,
             payload_len: (data.len() - header_len) as u32,
+            ce: false,
             timestamps: None,
             sack: Blocks::default(),
             mss: None,

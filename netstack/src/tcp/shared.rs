@@ -14,6 +14,7 @@ use super::rtt::RtoBounds;
 use super::send::SendState;
 use super::table::Table;
 use super::time_wait::TimeWaits;
+use super::tuning::Tuner;
 use crate::counters::TcpCounters;
 use crate::rng::{Rng, Seed};
 use crate::time::Instant;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) rto: RtoBounds,
     pub(crate) recv: Pool<RecvState>,
     pub(crate) send: Pool<SendState>,
+    /// Of connections that receive much.
+    pub(crate) tuners: Pool<Tuner>,
     pub(crate) held: Held,
     /// Connections with events; those that died meanwhile are skipped by generation.
     pub(crate) events: VecDeque<ConnId>,
@@ -55,6 +58,7 @@ impl Shared {
             rto: RtoBounds::new(config.rto_min, config.rto_max),
             recv: Pool::default(),
             send: Pool::default(),
+            tuners: Pool::default(),
             held,
             events: VecDeque::with_capacity(1024),
             ready: VecDeque::with_capacity(1024),

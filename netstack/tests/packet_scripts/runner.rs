@@ -82,8 +82,8 @@ impl Player {
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
         self.due += step.after;
-        if let Action::Outbound(expected) = &step.action {
-            return self.expect(expected);
+        if let Action::Outbound(expected, ecn) = &step.action {
+            return self.expect(expected, *ecn);
         }
         self.advance(self.due);
         self.nothing_left()?;
@@ -136,7 +136,7 @@ impl Player {
                 (self.conn, self.ready, self.ended) = (None, Ready::NONE, None);
                 Ok(())
             }
-            Action::Nothing | Action::Outbound(_) => Ok(()),
+            Action::Nothing | Action::Outbound(..) => Ok(()),
         }
     }
 
@@ -203,7 +203,7 @@ impl Player {
     }
 
     /// The next segment of the stack is `expected`, and leaves when the script has got to.
-    fn expect(&mut self, expected: &Segment) -> Result<(), String> {
+    fn expect(&mut self, expected: &Segment, ecn: Option<u8>) -> Result<(), String> {
         let latest = self.due + TOLERANCE;
         if self.sent.is_empty() {
             self.advance_until_sent(latest);
@@ -215,6 +215,10 @@ impl Player {
             self.flow.relative(&self.ends, &frame).map_err(|reason| format!("the stack sent what {reason}"))?;
         if !expected.describes(&seen) {
             return Err(format!("another segment was sent\n    expected > {expected}\n    sent     > {seen}"));
+        }
+        let marked = wire::ecn(&frame);
+        if ecn.is_some_and(|ecn| ecn != marked) {
+            return Err(format!("sent with the ECN codepoint {marked} > {seen}"));
         }
         if at > latest || at + TOLERANCE < self.due {
             return Err(format!("sent at {} > {seen}", self.since_due(at)));

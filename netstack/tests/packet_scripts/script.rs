@@ -27,8 +27,8 @@ pub struct Step {
 pub enum Action {
     /// A segment arrives, with what is wrong with it.
     Inbound(Segment, Vec<Damage>),
-    /// A segment must leave.
-    Outbound(Segment),
+    /// A segment must leave, in a packet with that ECN codepoint, if one is written.
+    Outbound(Segment, Option<u8>),
     /// An ICMP error about our segment at a sequence number arrives.
     IcmpError(Icmp, u32),
     Listen(u16),
@@ -60,6 +60,8 @@ pub enum Damage {
     Truncate(usize),
     /// From this port.
     SourcePort(u16),
+    /// In a packet with this ECN codepoint.
+    Ecn(u8),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,7 +112,11 @@ fn parsed<T: std::str::FromStr>(word: &str) -> Result<T, String> {
 fn action(text: &str) -> Result<Action, String> {
     if let Some(segment) = text.strip_prefix('>') {
         let (segment, rest) = Segment::parse(segment)?;
-        return if rest.is_empty() { Ok(Action::Outbound(segment)) } else { Err(format!("'{}' is too much", rest[0])) };
+        return match rest.iter().map(|word| word.split_once('=')).collect::<Vec<_>>()[..] {
+            [] => Ok(Action::Outbound(segment, None)),
+            [Some(("ecn", name))] => Ok(Action::Outbound(segment, Some(codepoint(name)?))),
+            _ => Err(format!("'{}' is too much", rest[0])),
+        };
     }
     let words: Vec<&str> = text.split_whitespace().collect();
     if let Some(segment) = text.strip_prefix('<') {
@@ -144,7 +150,19 @@ fn damage(word: &str) -> Result<Damage, String> {
         Some(("offset", words)) => Ok(Damage::DataOffset(parsed(words)?)),
         Some(("truncate", bytes)) => Ok(Damage::Truncate(parsed(bytes)?)),
         Some(("from_port", port)) => Ok(Damage::SourcePort(parsed(port)?)),
+        Some(("ecn", name)) => Ok(Damage::Ecn(codepoint(name)?)),
         _ => Err(format!("'{word}' is no damage")),
+    }
+}
+
+/// RFC 3168 §5.
+fn codepoint(name: &str) -> Result<u8, String> {
+    match name {
+        "none" => Ok(0),
+        "ect1" => Ok(1),
+        "ect0" => Ok(2),
+        "ce" => Ok(3),
+        _ => Err(format!("'{name}' is no ECN codepoint")),
     }
 }
 

@@ -51,7 +51,11 @@ pub fn encode(ends: &Ends, segment: &Segment, payload: &[u8], damage: &[Damage])
         let bad = if damage.contains(&Damage::BadChecksum) { 0x0101 } else { 0 };
         tcp[16..18].copy_from_slice(&(checksum ^ bad).to_be_bytes());
     }
-    packet(ends, 6, &tcp)
+    let ecn = damage.iter().find_map(|damage| match damage {
+        Damage::Ecn(codepoint) => Some(*codepoint),
+        _ => None,
+    });
+    packet(ends, 6, ecn.unwrap_or(0), &tcp)
 }
 
 fn encode_option(option: &TcpOption, out: &mut Vec<u8>) {
@@ -82,20 +86,20 @@ pub fn encode_icmp(ends: &Ends, kind: (u8, u8), rest: [u8; 4], seq: u32) -> Vec<
     tcp.extend(ends.stack.1.to_be_bytes());
     tcp.extend(ends.peer.1.to_be_bytes());
     tcp.extend(seq.to_be_bytes());
-    let quoted = packet(&back, 6, &tcp);
+    let quoted = packet(&back, 6, 0, &tcp);
     let mut icmp = vec![kind.0, kind.1, 0, 0];
     icmp.extend(rest);
     icmp.extend(&quoted[14..]);
     let checksum = !sum(&[&icmp]);
     icmp[2..4].copy_from_slice(&checksum.to_be_bytes());
-    packet(ends, 1, &icmp)
+    packet(ends, 1, 0, &icmp)
 }
 
-fn packet(ends: &Ends, protocol: u8, payload: &[u8]) -> Vec<u8> {
+fn packet(ends: &Ends, protocol: u8, ecn: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = [STACK_MAC, PEER_MAC].concat();
     match (ends.peer.0, ends.stack.0) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
-            let mut ip = vec![0x45, 0];
+            let mut ip = vec![0x45, ecn];
             ip.extend((20 + payload.len() as u16).to_be_bytes());
             ip.extend([0, 0, 0x40, 0, 64, protocol, 0, 0]);
             ip.extend(from.octets());
@@ -106,7 +110,7 @@ fn packet(ends: &Ends, protocol: u8, payload: &[u8]) -> Vec<u8> {
             frame.extend(ip);
         }
         (from, to) => {
-            frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+            frame.extend([0x86, 0xdd, 0x60, ecn << 4, 0, 0]);
             frame.extend((payload.len() as u16).to_be_bytes());
             frame.extend([protocol, 64]);
             frame.extend(octets(from));
@@ -115,6 +119,12 @@ fn packet(ends: &Ends, protocol: u8, payload: &[u8]) -> Vec<u8> {
     }
     frame.extend(payload);
     frame
+}
+
+/// The ECN codepoint of a frame of the stack, which is IP.
+pub fn ecn(frame: &[u8]) -> u8 {
+    let byte = frame.get(15).copied().unwrap_or(0);
+    if frame.get(12..14) == Some(&[8, 0]) { byte & 3 } else { byte >> 4 & 3 }
 }
 
 /// Reads a frame of the stack; checks every checksum and length. The error says what is wrong with it.

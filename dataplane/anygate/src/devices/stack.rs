@@ -1,7 +1,7 @@
 //! What a stack is told from the configuration.
 
 use super::SetupError;
-use config::Config;
+use config::{Config, Size};
 use netstack::ip::Cidr;
 use netstack::routes::Route;
 use netstack::tcp::{EcnMode, KeepAlive, SynCookieMode, TcpConfig};
@@ -64,13 +64,16 @@ pub(super) fn config(
 }
 
 fn tcp(config: &Config) -> TcpConfig {
+    let bytes = |size: Size| u32::try_from(size.0).unwrap_or(u32::MAX);
     let (limits, tcp) = (&config.server.limits, &config.server.tcp);
     TcpConfig {
         max_connections: limits.max_connections as usize,
         max_half_open: limits.half_open as usize,
         max_time_wait: tcp.max_time_wait as usize,
-        receive_buffer: u32::try_from(limits.receive_buffer.0).unwrap_or(u32::MAX),
-        send_buffer: u32::try_from(limits.send_buffer.0).unwrap_or(u32::MAX),
+        receive_buffer: bytes(limits.receive_buffer),
+        receive_buffer_max: bytes(limits.receive_buffer_max),
+        send_buffer: bytes(limits.send_buffer),
+        send_buffer_max: bytes(limits.send_buffer_max),
         time_wait: tcp.time_wait,
         fin_wait_2: tcp.fin_wait,
         rto_min: tcp.rto_min,

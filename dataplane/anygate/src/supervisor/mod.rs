@@ -325,7 +325,9 @@ fn needs_restart(old: &Config, new: &Config) -> Option<Diagnostic> {
         ("server.limits.max_connections", a.limits.max_connections == b.limits.max_connections),
         ("server.limits.half_open", a.limits.half_open == b.limits.half_open),
         ("server.limits.send_buffer", a.limits.send_buffer == b.limits.send_buffer),
+        ("server.limits.send_buffer_max", a.limits.send_buffer_max == b.limits.send_buffer_max),
         ("server.limits.receive_buffer", a.limits.receive_buffer == b.limits.receive_buffer),
+        ("server.limits.receive_buffer_max", a.limits.receive_buffer_max == b.limits.receive_buffer_max),
     ];
     let (path, _) = fixed.iter().find(|(_, same)| !same)?;
     let error = new.error_at(path, format!("`{path}` cannot change while the ports are open; nothing was changed"));

@@ -67,7 +67,8 @@ impl Lab {
         let now = Instant::from_millis(1);
         let port = server_end.into_port();
         let mut plan = plan(SERVER);
-        plan.tcp.send_buffer = u32::try_from(config.server.limits.send_buffer.0).expect("a small send buffer");
+        let send_buffer = u32::try_from(config.server.limits.send_buffer.0).expect("a small send buffer");
+        (plan.tcp.send_buffer, plan.tcp.send_buffer_max) = (send_buffer, send_buffer);
         let stack = stack_on(&port, &plan, Seed::from_number(1), now).expect("the server's stack");
         let (handle, inbox) = WorkerHandle::new(0, None, port.info().clone()).expect("a handle");
         let current = Current::new(snapshot);

@@ -6,7 +6,7 @@ use super::super::event::Ready;
 use super::super::segment::{FIN, Segment};
 use super::super::seq::Seq;
 use super::super::shared::Shared;
-use super::super::{Ctx, emit, recovery, timers};
+use super::super::{Ctx, emit, recovery, timers, tuning};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
 
@@ -103,9 +103,12 @@ pub(super) fn advance(conn: &mut Conn, index: u32, segment: &Segment, shared: &m
     if conn.send_queued > 0 || conn.has(flag::FIN_QUEUED) {
         shared.queue_transmit(conn, index);
     }
-    if conn.has(flag::WANT_WRITE) && conn.send_queued <= conn.send_limit / 2 && conn.state.can_queue() {
-        conn.clear(flag::WANT_WRITE);
-        shared.notify(conn, index, Ready::WRITABLE);
+    if conn.has(flag::WANT_WRITE) {
+        tuning::expand_send(conn, shared);
+        if conn.send_queued <= conn.send_limit / 2 && conn.state.can_queue() {
+            conn.clear(flag::WANT_WRITE);
+            shared.notify(conn, index, Ready::WRITABLE);
+        }
     }
     conn.has(flag::FIN_SENT) && bytes > data
 }

@@ -4,19 +4,42 @@ use super::super::Outcome;
 use super::super::control_block::{Conn, flag};
 use super::super::event::Ready;
 use super::super::receive::Stored;
-use super::super::segment::Segment;
+use super::super::segment::{CWR, Segment};
 use super::super::seq::Seq;
 use super::super::shared::Shared;
 use super::super::state::{State, Transition};
+use super::super::tuning;
+use super::super::window::LARGE;
 use crate::counters::TcpCounter;
 use crate::frame::Frame;
+use crate::time::Instant;
 
 /// Takes data that is next in order, fits the window and meets no gap.
 #[inline]
-pub(super) fn accept_next(conn: &mut Conn, index: u32, frame: Frame, shared: &mut Shared) {
+pub(super) fn accept_next(
+    conn: &mut Conn,
+    index: u32,
+    segment: &Segment,
+    frame: Frame,
+    shared: &mut Shared,
+    now: Instant,
+) {
     let len = frame.len() as u32;
+    if len >= LARGE {
+        large(conn, segment, shared, now);
+    }
     shared.recv.take(&mut conn.recv).push(frame, &mut shared.held);
     arrived(conn, index, len, shared);
+}
+
+/// A segment as bulk transfers send them: one that a sender's acknowledgment clock, and the window's size, depend on.
+#[inline(never)]
+fn large(conn: &mut Conn, segment: &Segment, shared: &mut Shared, now: Instant) {
+    if conn.quick_acks > 0 {
+        conn.quick_acks -= 1;
+        conn.set(flag::ACK_NOW);
+    }
+    tuning::measure(conn, segment, shared, now);
 }
 
 /// `len` bytes were added to the receive queue.
@@ -35,11 +58,21 @@ fn arrived(conn: &mut Conn, index: u32, len: u32, shared: &mut Shared) {
 }
 
 /// Takes data that lies in the window somehow.
-pub(super) fn accept(conn: &mut Conn, index: u32, segment: &Segment, mut frame: Frame, shared: &mut Shared) {
+pub(super) fn accept(
+    conn: &mut Conn,
+    index: u32,
+    segment: &Segment,
+    mut frame: Frame,
+    shared: &mut Shared,
+    now: Instant,
+) {
     if !conn.state.can_receive() {
         // RFC 9293 §3.10.7.4: text after a FIN "should not occur" and is ignored.
         shared.counters.bump(TcpCounter::DropAfterClose);
         return acknowledge_now(conn, index, shared);
+    }
+    if conn.has(flag::ECN) {
+        note_marks(conn, segment, shared);
     }
     let mut seq = segment.seq;
     let known = conn.rcv_nxt.saturating_since(seq);
@@ -58,19 +91,34 @@ pub(super) fn accept(conn: &mut Conn, index: u32, segment: &Segment, mut frame: 
         return acknowledge_now(conn, index, shared);
     }
     if seq == conn.rcv_nxt {
-        in_order(conn, index, frame, shared);
+        in_order(conn, index, segment, frame, shared, now);
     } else {
         beyond_gap(conn, index, seq, frame, shared);
     }
 }
 
-fn in_order(conn: &mut Conn, index: u32, mut frame: Frame, shared: &mut Shared) {
+/// RFC 3168 §6.1.3: a mark on data is echoed until the peer says that it has reduced its window. Marks of pure
+/// acknowledgments never come here (§6.1.4). A segment with both ends one echo and begins the next.
+fn note_marks(conn: &mut Conn, segment: &Segment, shared: &mut Shared) {
+    if segment.has(CWR) {
+        conn.clear(flag::ECE_ECHO);
+    }
+    if segment.ce {
+        shared.counters.bump(TcpCounter::RxCongestionMarks);
+        if !conn.has(flag::ECE_ECHO) {
+            // The sender learns of it at once.
+            conn.set(flag::ECE_ECHO | flag::ACK_NOW);
+        }
+    }
+}
+
+fn in_order(conn: &mut Conn, index: u32, segment: &Segment, mut frame: Frame, shared: &mut Shared, now: Instant) {
     let Some(held_from) = shared.recv.get(conn.recv).and_then(|state| state.first_held()) else {
-        return accept_next(conn, index, frame, shared);
+        return accept_next(conn, index, segment, frame, shared, now);
     };
     // What was acknowledged selectively does not change any more.
     frame.truncate(held_from.saturating_since(conn.rcv_nxt) as usize);
-    accept_next(conn, index, frame, shared);
+    accept_next(conn, index, segment, frame, shared, now);
     // RFC 5681 §4.2: a segment that fills a gap is acknowledged at once.
     conn.set(flag::ACK_NOW);
     if let Some(state) = shared.recv.get_mut(conn.recv) {
@@ -98,6 +146,7 @@ fn beyond_gap(conn: &mut Conn, index: u32, seq: Seq, frame: Frame, shared: &mut 
         Stored::Refused => shared.counters.bump(TcpCounter::DropOutOfOrderLimit),
     }
     shared.release_recv(conn);
+    conn.quick_acks = conn.quick_acks.max(shared.config.quick_acks / 2);
     acknowledge_now(conn, index, shared);
 }
 

@@ -11,12 +11,13 @@
 use super::super::config::{EcnMode, SynCookieMode, TcpConfig};
 use super::super::control_block::clock_ms;
 use super::super::cookie::{self, Agreed};
-use super::super::listen::{HalfOpen, Listener};
+use super::super::listen::HalfOpen;
 use super::super::segment::{ACK, RST, SYN, Segment};
 use super::super::seq::Seq;
 use super::super::shared::Shared;
 use super::super::table::Entry;
 use super::super::time_wait::{self, Reopening};
+use super::super::tuning::Sizes;
 use super::super::tuple::{self, Tuple};
 use super::super::{Ctx, ListenerId, Tcp, emit, isn::Origins};
 use super::half_open::{self, Handshake};
@@ -160,7 +161,7 @@ fn half_open(
     shared: &Shared,
 ) -> Option<HalfOpen> {
     let segment = arrival.segment;
-    let rcv_wnd = receive_window(shared.listeners.get(id)?, &shared.config);
+    let window = Sizes::receive(&shared.listeners.get(id)?.options, &shared.config);
     Some(HalfOpen {
         tuple: *arrival.tuple,
         listener: id,
@@ -171,19 +172,15 @@ fn half_open(
         ts_offset: origins.ts_offset,
         // RFC 7323 §2.2: the window of a SYN is never scaled.
         snd_wnd: u32::from(segment.window),
-        rcv_wnd,
+        rcv_wnd: window.start,
         sent_at: None,
         peer_mss: agreed.mss,
         timestamps: agreed.timestamps,
         sack: agreed.sack,
         ecn: agreed.ecn,
-        scales: agreed.scale.map(|theirs| (theirs, scale_for(rcv_wnd))),
+        scales: agreed.scale.map(|theirs| (theirs, scale_for(window.most))),
         retries: 0,
     })
-}
-
-fn receive_window(listener: &Listener, config: &TcpConfig) -> u32 {
-    listener.options.receive_buffer.unwrap_or(config.receive_buffer).clamp(2048, 1 << 30)
 }
 
 /// A half-open connection is kept, and its SYN-ACK sent.
@@ -222,10 +219,10 @@ fn send_cookie(arrival: Arrival<'_>, id: ListenerId, shared: &mut Shared, ctx: &
     let Some(listener) = shared.listeners.get_mut(id) else { return };
     listener.cookies.sent += 1;
     listener.overflowed_at = Some(ctx.now);
-    let rcv_wnd = receive_window(listener, &shared.config);
+    let window = Sizes::receive(&listener.options, &shared.config);
     shared.counters.bump(TcpCounter::CookiesSent);
-    let ours = agreed.scale.map(|_| scale_for(rcv_wnd));
-    let header = half_open::syn_ack(tuple, iss, segment.seq, rcv_wnd, &agreed, ours, timestamps, ctx);
+    let ours = agreed.scale.map(|_| scale_for(window.most));
+    let header = half_open::syn_ack(tuple, iss, segment.seq, window.start, &agreed, ours, timestamps, ctx);
     // The source may be forged: no neighbour is asked for on its behalf.
     emit::turn_around(&header, frame, tuple, &mut PathCache::straight_back(meta), shared, ctx);
 }

@@ -22,7 +22,7 @@ use super::tuple::Tuple;
 use super::{Ctx, Outcome, Tcp, time_wait};
 use crate::counters::TcpCounter;
 use crate::frame::Frame;
-use crate::ip::{IpMeta, checksum, protocol};
+use crate::ip::{Ecn, IpMeta, checksum, protocol};
 use listen::Arrival;
 
 pub(crate) use half_open::{remove as remove_half_open, timeout as half_open_timeout};
@@ -33,7 +33,7 @@ impl Tcp {
     pub fn handle_segment(&mut self, ctx: &mut Ctx<'_>, meta: &IpMeta, mut frame: Frame) {
         let counters = &mut self.shared.counters;
         counters.bump(TcpCounter::RxSegments);
-        let Some(segment) = Segment::parse(frame.data()) else {
+        let Some(mut segment) = Segment::parse(frame.data()) else {
             return counters.bump(TcpCounter::DropMalformed);
         };
         let known = frame.rx_checksum;
@@ -44,6 +44,7 @@ impl Tcp {
             // RFC 6093 §6 by way of RFC 9293 §3.8.5: the urgent pointer is not used; its data stays in the stream.
             counters.bump(TcpCounter::RxUrgent);
         }
+        segment.ce = Ecn::from_bits(meta.ecn) == Ecn::Ce;
         frame.trim_front(segment.header_len);
         let tuple = Tuple::new(meta.dst, segment.dst_port, meta.src, segment.src_port);
         let hash = self.shared.table.hash(&tuple);

@@ -35,7 +35,7 @@ pub(super) fn handle(
         }
         ack::update_window(conn, index, segment, shared, ctx.now);
         if segment.payload_len > 0 {
-            data::accept_next(conn, index, frame, shared);
+            data::accept_next(conn, index, segment, frame, shared, ctx.now);
         }
         return Outcome::Keep;
     }
@@ -54,6 +54,7 @@ fn predicted(conn: &Conn, segment: &Segment, shared: &Shared) -> bool {
         && segment.seq == conn.rcv_nxt
         && segment.payload_len <= conn.rcv_wnd()
         && segment.sack.is_empty()
+        && !segment.ce
         && stamped
         && segment.ack.since(conn.snd_una) <= conn.outstanding()
         // Neither a duplicate acknowledgment nor a pure window update.
@@ -198,7 +199,7 @@ fn acknowledged(
     }
     // Seventh and eighth: text and FIN. (Sixth, URG, is ignored.)
     if segment.payload_len > 0 {
-        data::accept(conn, index, segment, frame, shared);
+        data::accept(conn, index, segment, frame, shared, ctx.now);
     }
     let fin = segment.has(FIN).then(|| segment.seq + segment.payload_len);
     let outcome = data::handle_fin(conn, index, fin, shared);

@@ -13,3 +13,4 @@ mod rig;
 mod scale;
 mod simulation;
 mod waiting;
+mod window;

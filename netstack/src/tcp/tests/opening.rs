@@ -11,7 +11,7 @@ fn a_passive_open_takes_what_the_syn_offers() {
     rig.syn.window_scale = Some(7);
     rig.clock = Some(100);
     rig.input(seg("S", 0, 0, b""));
-    assert_eq!(rig.output(), ["SA 0:0(0) ack 1 win 65535 <mss 1460,ws 3,sack,ts>"]);
+    assert_eq!(rig.output(), ["SA 0:0(0) ack 1 win 65535 <mss 1460,ws 10,sack,ts>"]);
     rig.input(seg("A", 1, 1, b""));
     let event = rig.event().unwrap();
     assert_eq!((event.ready, event.listener), (Ready::ACCEPTED, rig.listener));

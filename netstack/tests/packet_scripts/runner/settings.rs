@@ -28,6 +28,7 @@ impl Settings {
             timestamps: false,
             sack: false,
             window_scaling: false,
+            quick_acks: 0,
             syn_cookies: SynCookieMode::Off,
             ..TcpConfig::default()
         };
@@ -49,8 +50,11 @@ impl Settings {
             "congestion" => tcp.congestion = CongestionKind::from_name(value).ok_or("no such controller")?,
             "syn_cookies" => tcp.syn_cookies = syn_cookies(value)?,
             "nagle" => tcp.nagle = switch(value)?,
-            "receive_buffer" => tcp.receive_buffer = number(value)?,
-            "send_buffer" => tcp.send_buffer = number(value)?,
+            "receive_buffer" => (tcp.receive_buffer, tcp.receive_buffer_max) = (number(value)?, number(value)?),
+            "receive_buffer_max" => tcp.receive_buffer_max = number(value)?,
+            "send_buffer" => (tcp.send_buffer, tcp.send_buffer_max) = (number(value)?, number(value)?),
+            "send_buffer_max" => tcp.send_buffer_max = number(value)?,
+            "quick_acks" => tcp.quick_acks = number(value)?,
             "max_connections" => tcp.max_connections = number(value)?,
             "max_half_open" => tcp.max_half_open = number(value)?,
             "max_time_wait" => tcp.max_time_wait = number(value)?,
