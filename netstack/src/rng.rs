@@ -38,7 +38,7 @@ impl core::fmt::Debug for Seed {
 }
 
 /// SplitMix64. Not for secrets.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rng(u64);
 
 impl Rng {

@@ -106,8 +106,8 @@ impl Stack {
     /// Gives the connection another congestion controller, which goes on from the window that there is. Nothing changes
     /// when it has that one.
     #[inline]
-    pub fn set_congestion(&mut self, conn: ConnId, kind: CongestionKind) {
-        self.tcp.set_congestion(conn, kind);
+    pub fn set_congestion(&mut self, now: Instant, conn: ConnId, kind: CongestionKind) {
+        self.tcp.set_congestion(now, conn, kind);
     }
 
     /// Our end.

@@ -14,6 +14,7 @@ use super::tuple::{self, Tuple};
 use super::{CongestionKind, ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, window};
 use crate::counters::TcpCounter;
 use crate::ip::{Egress, PathCache};
+use crate::time::Instant;
 
 impl Tcp {
     /// Accepts connections to a port from now on.
@@ -213,10 +214,10 @@ impl Tcp {
     /// Gives the connection another congestion controller, which goes on from the window and the threshold that there
     /// are. Nothing changes when it has that one.
     #[inline]
-    pub fn set_congestion(&mut self, id: ConnId, kind: CongestionKind) {
+    pub fn set_congestion(&mut self, now: Instant, id: ConnId, kind: CongestionKind) {
         if let Some(conn) = self.conns.get_mut(id.key()) {
-            let mss = u32::from(conn.mss);
-            conn.congestion.switch(kind, mss, self.shared.config.initial_window_segments);
+            let (mss, seed) = (u32::from(conn.mss), u64::from(conn.iss.0));
+            conn.congestion.switch(kind, mss, self.shared.config.initial_window_segments, seed, now);
         }
     }
 

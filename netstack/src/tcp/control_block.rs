@@ -246,7 +246,7 @@ impl Conn {
             send: NONE,
             recv_queued: 0,
             send_queued: 0,
-            congestion: Congestion::new(kind, 536, config.initial_window_segments),
+            congestion: Congestion::new(kind, 536, config.initial_window_segments, u64::from(new.iss.0), new.now),
             rtt: Rtt::default(),
             mss: 536,
             peer_mss: 536,

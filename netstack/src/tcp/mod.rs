@@ -52,7 +52,9 @@ mod tests;
 
 pub use chunk::RecvChunk;
 pub use config::{ConnOptions, ConnectConfig, EcnMode, KeepAlive, ListenConfig, SynCookieMode, TcpConfig};
-pub use congestion::{Ack, Congestion, CongestionControl, CongestionKind, Cubic, NewReno, RateSample};
+pub use congestion::{
+    Ack, Bbr, Congestion, CongestionControl, CongestionKind, Cubic, LostSegment, NewReno, RateSample,
+};
 pub use event::{ConnId, ConnectError, EndReason, ListenError, ListenerId, Ready, SendError, TcpEvent};
 pub use icmp::{IcmpError, IcmpErrorKind};
 pub use info::{ConnInfo, ListenerInfo};

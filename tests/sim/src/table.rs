@@ -17,7 +17,8 @@ use crate::scenario::{Job, Network, SERVER, Scenario};
 use crate::world::{Bench, World};
 
 /// The controllers of the table, with their names.
-pub const CONTROLLERS: &[(&str, CongestionKind)] = &[("newreno", CongestionKind::NewReno)];
+pub const CONTROLLERS: &[(&str, CongestionKind)] =
+    &[("newreno", CongestionKind::NewReno), ("cubic", CongestionKind::Cubic), ("bbr", CongestionKind::Bbr)];
 
 const MEGABITS: [u64; 3] = [10, 100, 1000];
 const RTT_MILLIS: [u64; 2] = [10, 100];

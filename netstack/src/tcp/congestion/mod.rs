@@ -9,6 +9,7 @@
 //!   loss ─▶ on_loss · on_ecn · on_timeout · on_undo ─▶ pacing_rate() ─▶ the pacing wheel
 //! ```
 
+mod bbr;
 mod cubic;
 mod hystart;
 mod new_reno;
@@ -18,6 +19,7 @@ mod tests;
 
 use core::time::Duration;
 
+pub use bbr::Bbr;
 pub use cubic::Cubic;
 pub use new_reno::NewReno;
 
@@ -105,6 +107,19 @@ pub struct RateSample {
     pub lost: u32,
 }
 
+/// A segment that was taken for lost, as it was when it last left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LostSegment {
+    /// Its bytes.
+    pub bytes: u32,
+    /// Bytes in flight just after it left.
+    pub tx_in_flight: u32,
+    /// Bytes lost between its departure and now, its own included.
+    pub lost: u32,
+    /// The application, not the window, limited sending when it left.
+    pub app_limited: bool,
+}
+
 /// A congestion controller.
 pub trait CongestionControl {
     /// Its name.
@@ -125,6 +140,9 @@ pub trait CongestionControl {
     }
     /// An acknowledgment delivered or lost something; in recovery, too.
     fn on_ack(&mut self, ack: &Ack);
+    /// A segment was taken for lost: for each of them, before [`on_loss`](Self::on_loss) or
+    /// [`on_timeout`](Self::on_timeout), and before the [`on_ack`](Self::on_ack) that counts them.
+    fn on_lost(&mut self, _now: Instant, _segment: &LostSegment) {}
     /// Acknowledgments showed a loss: recovery begins with `in_flight` bytes out.
     fn on_loss(&mut self, now: Instant, in_flight: u32, mss: u32);
     /// The peer echoed a congestion mark (RFC 3168 §6.1.2), for the first time in this window of data.
@@ -151,17 +169,20 @@ pub enum CongestionKind {
     /// RFC 9438 with RFC 9406.
     #[default]
     Cubic,
+    /// Version 3 (draft-ietf-ccwg-bbr).
+    Bbr,
 }
 
 impl CongestionKind {
     /// Every kind.
-    pub const ALL: [CongestionKind; 2] = [CongestionKind::NewReno, CongestionKind::Cubic];
+    pub const ALL: [CongestionKind; 3] = [CongestionKind::NewReno, CongestionKind::Cubic, CongestionKind::Bbr];
 
     /// The name that configuration and observers use.
     pub const fn name(self) -> &'static str {
         match self {
             CongestionKind::NewReno => "newreno",
             CongestionKind::Cubic => "cubic",
+            CongestionKind::Bbr => "bbr",
         }
     }
 
@@ -178,14 +199,18 @@ pub enum Congestion {
     NewReno(NewReno),
     /// RFC 9438 with RFC 9406.
     Cubic(Cubic),
+    /// Version 3 (draft-ietf-ccwg-bbr).
+    Bbr(Bbr),
 }
 
 impl Congestion {
-    /// A fresh controller with an initial window of `segments` segments of `mss` bytes.
-    pub fn new(kind: CongestionKind, mss: u32, segments: u8) -> Congestion {
+    /// A fresh controller with an initial window of `segments` segments of `mss` bytes. `seed` is all the randomness that
+    /// it has.
+    pub fn new(kind: CongestionKind, mss: u32, segments: u8, seed: u64, now: Instant) -> Congestion {
         match kind {
             CongestionKind::NewReno => Congestion::NewReno(NewReno::new(mss, segments)),
             CongestionKind::Cubic => Congestion::Cubic(Cubic::new(mss, segments)),
+            CongestionKind::Bbr => Congestion::Bbr(Bbr::new(mss, segments, seed, now)),
         }
     }
 
@@ -194,19 +219,21 @@ impl Congestion {
         match self {
             Congestion::NewReno(_) => CongestionKind::NewReno,
             Congestion::Cubic(_) => CongestionKind::Cubic,
+            Congestion::Bbr(_) => CongestionKind::Bbr,
         }
     }
 
     /// Becomes one of another kind, which goes on from the window and the threshold that there are.
-    pub fn switch(&mut self, kind: CongestionKind, mss: u32, segments: u8) {
+    pub fn switch(&mut self, kind: CongestionKind, mss: u32, segments: u8, seed: u64, now: Instant) {
         if kind == self.kind() {
             return;
         }
         let (cwnd, ssthresh) = (self.window(), self.ssthresh());
-        *self = Congestion::new(kind, mss, segments);
+        *self = Congestion::new(kind, mss, segments, seed, now);
         match self {
             Congestion::NewReno(reno) => reno.carry(cwnd, ssthresh),
             Congestion::Cubic(cubic) => cubic.carry(cwnd, ssthresh),
+            Congestion::Bbr(bbr) => bbr.carry(cwnd),
         }
     }
 }
@@ -216,6 +243,7 @@ macro_rules! dispatch {
         match $self {
             Congestion::NewReno($controller) => $call,
             Congestion::Cubic($controller) => $call,
+            Congestion::Bbr($controller) => $call,
         }
     };
 }
@@ -241,6 +269,9 @@ impl CongestionControl for Congestion {
     #[inline]
     fn on_ack(&mut self, ack: &Ack) {
         dispatch!(self, c => c.on_ack(ack))
+    }
+    fn on_lost(&mut self, now: Instant, segment: &LostSegment) {
+        dispatch!(self, c => c.on_lost(now, segment))
     }
     fn on_loss(&mut self, now: Instant, in_flight: u32, mss: u32) {
         dispatch!(self, c => c.on_loss(now, in_flight, mss))

@@ -14,7 +14,7 @@ use core::time::Duration;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::rng::Rng;
-use crate::tcp::congestion::{Ack, Congestion, CongestionControl, RateSample};
+use crate::tcp::congestion::{Ack, Congestion, CongestionControl, LostSegment, RateSample};
 use crate::time::Instant;
 
 pub(super) const MSS: u32 = 1448;
@@ -86,6 +86,14 @@ impl Flow {
 
     fn rto(&self) -> Duration {
         self.srtt.map_or(Duration::from_secs(1), |srtt| (2 * srtt).max(Duration::from_millis(200)))
+    }
+
+    /// Takes a segment for lost.
+    fn lose(&mut self, sent: &Sent, now: Instant) {
+        self.lost += u64::from(MSS);
+        let lost = (self.lost as u32).wrapping_sub(sent.rate.lost);
+        let segment = LostSegment { bytes: MSS, tx_in_flight: sent.rate.tx_in_flight, lost, app_limited: false };
+        self.cc.on_lost(now, &segment);
     }
 
     /// As senders pace when the controller does not say: twice the window in slow start, else a little more than it.
@@ -267,7 +275,7 @@ impl Bottleneck {
             if sent.number == number {
                 arrived = Some(sent);
             } else {
-                flow.lost += u64::from(MSS);
+                flow.lose(&sent, now);
                 ack.lost += MSS;
             }
         }
@@ -314,8 +322,9 @@ impl Bottleneck {
             return;
         }
         let in_flight = flow.in_flight();
-        flow.lost += u64::from(in_flight);
-        flow.outstanding.clear();
+        while let Some(sent) = flow.outstanding.pop_front() {
+            flow.lose(&sent, now);
+        }
         flow.recover = None;
         flow.timeouts += 1;
         flow.cc.on_timeout(now, in_flight, MSS, !flow.resent);

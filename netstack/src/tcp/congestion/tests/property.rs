@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::rng::Rng;
-use crate::tcp::congestion::{Ack, Congestion, CongestionControl, CongestionKind, MAX_WINDOW, RateSample};
+use crate::tcp::congestion::{Ack, Congestion, CongestionControl, CongestionKind, LostSegment, MAX_WINDOW, RateSample};
 use crate::time::Instant;
 
 /// Small values, usual ones and extremes alike.
@@ -50,7 +50,7 @@ fn any_sequence(seed: u64, kind: CongestionKind) {
     let mut now = Instant::from_nanos(rng.next_u64() >> rng.below(64));
     let mut mss = 1 + any(&mut rng, 65_494);
     let mut delivered = 0;
-    let mut cc = Congestion::new(kind, mss, rng.below(256) as u8);
+    let mut cc = Congestion::new(kind, mss, rng.below(256) as u8, seed, now);
     for step in 0..400 {
         now += Duration::from_nanos((rng.next_u64() >> 20) >> rng.below(44));
         let in_flight = any(&mut rng, u32::MAX);
@@ -68,7 +68,12 @@ fn any_sequence(seed: u64, kind: CongestionKind) {
             }
             7 => {
                 let kind = CongestionKind::ALL[rng.below(CongestionKind::ALL.len() as u32) as usize];
-                cc.switch(kind, mss, 10);
+                cc.switch(kind, mss, 10, seed, now);
+            }
+            8 => {
+                let bytes = any(&mut rng, 65_535);
+                let (tx_in_flight, lost) = (any(&mut rng, u32::MAX), any(&mut rng, u32::MAX));
+                cc.on_lost(now, &LostSegment { bytes, tx_in_flight, lost, app_limited: rng.below(2) == 0 });
             }
             _ => cc.on_ack(&any_ack(&mut rng, now, mss, &mut delivered)),
         }
@@ -90,7 +95,7 @@ fn windows_and_rates_stay_within_bounds_whatever_happens() {
 fn every_kind_has_a_name_of_its_own() {
     for kind in CongestionKind::ALL {
         assert_eq!(CongestionKind::from_name(kind.name()), Some(kind));
-        let cc = Congestion::new(kind, 1460, 10);
+        let cc = Congestion::new(kind, 1460, 10, 0, Instant::ZERO);
         assert_eq!((cc.name(), cc.kind()), (kind.name(), kind));
     }
     assert_eq!(CongestionKind::from_name("vegas"), None);
