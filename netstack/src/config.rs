@@ -3,6 +3,7 @@
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 
+use crate::flows::Flows;
 use crate::ip::Cidr;
 use crate::routes::Route;
 use crate::rss::Steering;
@@ -37,6 +38,9 @@ pub struct StackConfig {
     /// How the port spreads flows over queues, when that is known: active opens then choose source ports whose replies
     /// come to this queue.
     pub steering: Option<Steering>,
+    /// This worker's view of the directory of flows, where several workers share an interface: packets of other workers'
+    /// flows then leave by [`Stack::poll_foreign`](crate::Stack::poll_foreign) and are not answered with resets.
+    pub flows: Option<Flows>,
     /// Bounds on memory and on answers that strangers can provoke.
     pub limits: IpLimits,
 }
@@ -56,6 +60,7 @@ impl Default for StackConfig {
             static_neighbors: Vec::new(),
             tcp: TcpConfig::default(),
             steering: None,
+            flows: None,
             limits: IpLimits::default(),
         }
     }

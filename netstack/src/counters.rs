@@ -78,6 +78,8 @@ counters! {
         RxIcmpErrors = "rx_icmp_errors", "ICMP errors about a TCP or UDP packet of ours";
         RxFragments = "rx_fragments", "fragments of IPv4 and IPv6 packets";
         RxReassembled = "rx_reassembled", "packets put together from fragments";
+        RxForeign = "rx_foreign", "packets of another worker's flow, to be handed to it";
+        RxHandedOver = "rx_handed_over", "packets that another worker handed over";
         RxDatagrams = "rx_datagrams", "UDP datagrams queued for a socket";
         TxFrames = "tx_frames", "Ethernet frames handed to the port";
         TxArpRequests = "tx_arp_requests", "ARP requests sent";
@@ -96,6 +98,7 @@ counters! {
         DropEthernetTruncated = "drop_ethernet_truncated", "frame shorter than its Ethernet header";
         DropEthernetSource = "drop_ethernet_source", "Ethernet source is a multicast address or our own";
         DropEthernetDestination = "drop_ethernet_destination", "Ethernet destination is not ours";
+        DropForeignQueueFull = "drop_foreign_queue_full", "packets of other workers' flows that were not fetched in time";
         DropEthertype = "drop_ethertype", "neither ARP nor IPv4 nor IPv6";
         DropVlanMissing = "drop_vlan_missing", "untagged frame on a tagged interface";
         DropVlanOther = "drop_vlan_other", "frame of another VLAN";
@@ -219,6 +222,7 @@ counters! {
         TimeWaitOverflow = "time_wait_overflow", "connections forgotten at once because TIME-WAIT was full";
         ReceiveCompacted = "receive_compacted", "received segments copied out of their frames";
         PathMtuLowered = "path_mtu_lowered", "segment sizes lowered by ICMP";
+        FlowsUnlisted = "flows_unlisted", "connections that found no room in the directory of the workers' flows";
         IcmpSoftErrors = "icmp_soft_errors", "ICMP errors that were noted and survived";
         EndTimedOut = "end_timed_out", "connections ended by retransmission timeouts";
         EndKeepAlive = "end_keep_alive", "connections ended by keep-alive";
@@ -240,6 +244,7 @@ counters! {
         DropTimeWait = "drop_time_wait", "segments to TIME-WAIT that needed no answer";
         DropHalfOpen = "drop_half_open", "segments to half-open connections that did not fit";
         DropAcceptQueue = "drop_accept_queue", "handshakes held back because the application accepts too slowly";
+        DropHandedOverTwice = "drop_handed_over_twice", "packets from another worker that belong to a third, or to that one again";
         DropIcmp = "drop_icmp", "ICMP errors that match no data in flight";
         DropSynAckTimeout = "drop_syn_ack_timeout", "half-open connections that were never completed";
         DropUnlisten = "drop_unlisten", "half-open connections dropped with their listener";
@@ -248,6 +253,7 @@ counters! {
         RefuseAcceptQueue = "refuse_accept_queue", "SYNs refused because the application accepts too slowly";
         RefuseReopen = "refuse_reopen", "SYNs to TIME-WAIT refused because the backlog was full (a cookie could not reopen it)";
         RefuseConnections = "refuse_connections", "opens refused at the limit of connections";
+        RefuseNoPort = "refuse_no_port", "active opens refused because no source port was found free";
         RefuseSendFull = "refuse_send_full", "sends refused because the send buffer was full";
         ResetNoConnection = "reset_no_connection", "resets sent to segments of no connection";
         ResetBadHandshake = "reset_bad_handshake", "resets sent to wrong acknowledgments in a handshake";

@@ -47,14 +47,14 @@ pub struct QuotedError {
 }
 
 /// Handles an ICMPv4 message: `frame` begins with the IP header, the message lies at `at`. Returns an error about one of
-/// our packets, to be told to its transport.
+/// our packets, to be told to its transport, with the frame.
 pub(crate) fn handle(
     egress: &mut Egress,
     now: Instant,
     meta: &IpMeta,
     frame: Frame,
     at: usize,
-) -> Result<Option<QuotedError>, IpCounter> {
+) -> Result<Option<(QuotedError, Frame)>, IpCounter> {
     let message = frame.data().get(at..).ok_or(IpCounter::DropIcmpMalformed)?;
     let packet = Icmpv4Packet::new_checked(message).map_err(|_| IpCounter::DropIcmpMalformed)?;
     if !checksum::verify(message) {
@@ -75,7 +75,7 @@ pub(crate) fn handle(
         _ => return Err(IpCounter::DropIcmpType),
     };
     let quote = message.get(HEADER_LEN..).and_then(quoted_ports).ok_or(IpCounter::DropIcmpQuote)?;
-    accept_quote(egress, QuotedError { kind, ..quote }).map(Some)
+    accept_quote(egress, QuotedError { kind, ..quote }).map(|error| Some((error, frame)))
 }
 
 /// The next-hop MTU of a fragmentation-needed message; a router older than RFC 1191 leaves it zero, and the next lower

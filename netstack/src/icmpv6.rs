@@ -25,7 +25,7 @@ pub(crate) struct Addressed {
 }
 
 /// Handles an ICMPv6 message: `frame` begins with the IPv6 header, the message lies at `at`. Returns an error about one
-/// of our packets, to be told to its transport.
+/// of our packets, to be told to its transport, with the frame.
 pub(crate) fn handle(
     egress: &mut Egress,
     now: Instant,
@@ -33,7 +33,7 @@ pub(crate) fn handle(
     addressed: Addressed,
     frame: Frame,
     at: usize,
-) -> Result<Option<QuotedError>, IpCounter> {
+) -> Result<Option<(QuotedError, Frame)>, IpCounter> {
     let message = frame.data().get(at..).ok_or(IpCounter::DropIcmpMalformed)?;
     if message.len() < 4 {
         return Err(IpCounter::DropIcmpMalformed);
@@ -80,7 +80,7 @@ pub(crate) fn handle(
         _ => ErrorKind::Unreachable { hard: false },
     };
     let quote = message.get(HEADER_LEN..).and_then(quoted_ports).ok_or(IpCounter::DropIcmpQuote)?;
-    icmp::accept_quote(egress, QuotedError { kind: error, ..quote }).map(Some)
+    icmp::accept_quote(egress, QuotedError { kind: error, ..quote }).map(|error| Some((error, frame)))
 }
 
 /// Addresses and ports of the quoted IPv6 packet, which may be cut short.

@@ -13,6 +13,7 @@ mod arp;
 pub mod config;
 pub mod counters;
 pub mod ethernet;
+pub mod flows;
 mod fragments;
 pub mod frame;
 pub mod icmp;
@@ -32,6 +33,7 @@ pub mod udp;
 pub mod wheel;
 
 pub use config::{ConfigError, IpLimits, StackConfig};
+pub use flows::{Claim, FlowDirectory, Flows};
 pub use frame::{Frame, FramePool, RawFrame};
 pub use ip::{Cidr, Ecn};
 pub use neighbor::{NeighborInfo, NeighborUpdate};

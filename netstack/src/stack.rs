@@ -4,13 +4,13 @@
 //!
 //! ```text
 //!   handle_frame(now, frame) for each received frame      handle_*  something arrived, or time passed
-//!   handle_neighbor(now, update) from other workers
+//!   handle_handed_over(now, frame) · handle_neighbor(now, update) from other workers
 //!   handle_timeout(now)
 //!   poll_event() · poll_datagram() until None, with       poll_*    what happened
 //!       peek · consume · send · close · udp_send ...      commands  what the application wants
 //!   settle(now)
 //!   poll_transmit(now, &mut frames, n)                    poll_*    what must go out
-//!   poll_neighbor() until None, for the other workers
+//!   poll_foreign() · poll_neighbor() until None, for the other workers
 //!   poll_timeout()                                        poll_*    when to come back at the latest
 //! ```
 //!
@@ -18,12 +18,14 @@
 
 mod connections;
 mod datagrams;
+mod foreign;
 mod ingress;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 
+pub use self::foreign::Foreign;
 use crate::config::{ConfigError, StackConfig};
 use crate::counters::{IpCounter, IpCounters};
 use crate::fragments::{Reassembler, TimedOut};
@@ -46,6 +48,7 @@ pub struct Stack {
     tcp: Tcp,
     udp: Udp,
     fragments: Reassembler,
+    foreign: VecDeque<Foreign>,
 }
 
 impl Stack {
@@ -60,7 +63,8 @@ impl Stack {
         Ok(Stack {
             udp: Udp::new(&config.limits, &seed),
             fragments: Reassembler::new(&config.limits, &seed, now),
-            tcp: Tcp::new(config.tcp, config.steering, &seed, now),
+            tcp: Tcp::new(config.tcp, config.steering, config.flows, &seed, now),
+            foreign: VecDeque::new(),
             egress,
         })
     }

@@ -36,6 +36,8 @@ pub struct Ip {
     pub protocol: u8,
     /// Position of the payload; behind the first fragment there is no transport header.
     pub l4: usize,
+    /// It is a fragment of a packet, the first or a later one.
+    pub fragment: bool,
     /// Source and destination port of TCP and UDP; absent in later fragments.
     pub ports: Option<(u16, u16)>,
     /// Flag byte of TCP (FIN is bit 0); zero for other protocols.
@@ -73,20 +75,23 @@ fn be16(frame: &[u8], at: usize) -> Option<u16> {
 fn ipv4(frame: &[u8], l3: usize) -> Option<Ip> {
     let address = |at| Some(IpAddr::from(Ipv4Addr::from(*frame.get(at..)?.first_chunk::<4>()?)));
     let l4 = l3 + usize::from(byte(frame, l3)? & 0x0f) * 4;
-    let first_fragment = be16(frame, l3 + 6)? & 0x1fff == 0;
-    Some(transport(frame, address(l3 + 12)?, address(l3 + 16)?, byte(frame, l3 + 9)?, l4, first_fragment))
+    let place = be16(frame, l3 + 6)?;
+    let ip = transport(frame, address(l3 + 12)?, address(l3 + 16)?, byte(frame, l3 + 9)?, l4, place & 0x1fff == 0);
+    Some(Ip { fragment: place & 0x3fff != 0, ..ip })
 }
 
 fn ipv6(frame: &[u8], l3: usize) -> Option<Ip> {
     let address = |at| Some(IpAddr::from(Ipv6Addr::from(*frame.get(at..)?.first_chunk::<16>()?)));
     let (source, destination) = (address(l3 + 8)?, address(l3 + 24)?);
     let (mut next, mut at, mut first_fragment) = (byte(frame, l3 + 6)?, l3 + 40, true);
+    let mut fragment = false;
     for _ in 0..8 {
         let length = match next {
             // RFC 8200 §4: hop-by-hop, routing and destination options count in units of 8 beyond the first 8.
             0 | 43 | 60 => 8 + usize::from(byte(frame, at + 1)?) * 8,
             44 => {
                 first_fragment = be16(frame, at + 2)? & 0xfff8 == 0;
+                fragment = true;
                 8
             }
             _ => break,
@@ -94,14 +99,14 @@ fn ipv6(frame: &[u8], l3: usize) -> Option<Ip> {
         next = byte(frame, at)?;
         at += length;
     }
-    Some(transport(frame, source, destination, next, at, first_fragment))
+    Some(Ip { fragment, ..transport(frame, source, destination, next, at, first_fragment) })
 }
 
 fn transport(frame: &[u8], source: IpAddr, destination: IpAddr, protocol: u8, l4: usize, first: bool) -> Ip {
     let has_ports = first && matches!(protocol, protocol::TCP | protocol::UDP);
     let ports = if has_ports { be16(frame, l4).zip(be16(frame, l4 + 2)) } else { None };
     let tcp_flags = if first && protocol == protocol::TCP { byte(frame, l4 + 13).unwrap_or(0) } else { 0 };
-    Ip { source, destination, protocol, l4, ports, tcp_flags }
+    Ip { source, destination, protocol, l4, fragment: false, ports, tcp_flags }
 }
 
 /// Marks an ECN-capable packet with "congestion experienced" (RFC 3168 §5). False when the packet is not ECN-capable

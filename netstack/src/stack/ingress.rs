@@ -13,7 +13,7 @@ use crate::icmpv6;
 use crate::ip::addresses::Destination;
 use crate::ip::ipv6::{ParameterProblem, Refusal, Upper};
 use crate::ip::{IpMeta, ipv4, ipv6, protocol};
-use crate::tcp::{Ctx, IcmpError, IcmpErrorKind};
+use crate::tcp::{Ctx, IcmpError, IcmpErrorKind, Misplaced};
 use crate::time::Instant;
 use crate::udp::Received;
 
@@ -30,7 +30,7 @@ impl Stack {
     /// The frame's bounds are changed once, when everything up to the transport was checked: a handle that was just
     /// written in parts is slow to be moved (its stores cannot be forwarded to the wider loads of the move).
     #[inline]
-    fn handle_ethernet(&mut self, now: Instant, frame: Frame) -> Result<(), IpCounter> {
+    pub(super) fn handle_ethernet(&mut self, now: Instant, frame: Frame) -> Result<(), IpCounter> {
         let link = ethernet::parse(frame.data(), self.egress.mac, self.egress.vlan)?;
         match link.ethertype {
             ethertype::IPV4 => self.handle_ipv4(now, &link, frame),
@@ -54,7 +54,7 @@ impl Stack {
             ingress_mac: link.source,
         };
         if header.protocol == protocol::TCP && header.fragment.is_none() {
-            self.deliver_segment(now, &meta, frame, link.len + header.header_len);
+            self.deliver_segment(now, &meta, frame, link.len, header.header_len);
             return Ok(());
         }
         frame.trim_front(link.len);
@@ -98,7 +98,7 @@ impl Stack {
     ) -> Result<(), IpCounter> {
         match protocol {
             protocol::TCP => {
-                self.deliver_segment(now, meta, frame, at);
+                self.deliver_segment(now, meta, frame, 0, at);
                 Ok(())
             }
             protocol::UDP => {
@@ -110,7 +110,7 @@ impl Stack {
                 Ok(())
             }
             protocol::ICMP => match icmp::handle(&mut self.egress, now, meta, frame, at)? {
-                Some(error) => self.deliver_error(now, &error),
+                Some((error, frame)) => self.deliver_error(now, meta, &error, frame),
                 None => Ok(()),
             },
             _ => {
@@ -135,7 +135,7 @@ impl Stack {
         };
         let packet = Packet6 { header, destination };
         if header.next_header == protocol::TCP {
-            return self.deliver_segment_v6(now, &meta, &packet, frame, link.len + ipv6::HEADER_LEN);
+            return self.deliver_segment_v6(now, &meta, &packet, frame, link.len, ipv6::HEADER_LEN);
         }
         frame.trim_front(link.len);
         self.handle_extended_v6(now, &meta, &packet, frame)
@@ -203,7 +203,7 @@ impl Stack {
             return Err(IpCounter::DropIpv6SourceMartian);
         }
         match protocol {
-            protocol::TCP => self.deliver_segment_v6(now, meta, packet, frame, at),
+            protocol::TCP => self.deliver_segment_v6(now, meta, packet, frame, 0, at),
             protocol::UDP => {
                 if let Received::PortClosed(frame) = self.udp.handle(&mut self.egress, meta, frame, at)? {
                     let report = icmpv6::Report::PortUnreachable;
@@ -216,7 +216,7 @@ impl Stack {
                 let ipv6::Ipv6Header { src, dst, hop_limit, .. } = packet.header;
                 let addressed = icmpv6::Addressed { src, dst, hop_limit };
                 match icmpv6::handle(&mut self.egress, now, meta, addressed, frame, at)? {
-                    Some(error) => self.deliver_error(now, &error),
+                    Some((error, frame)) => self.deliver_error(now, meta, &error, frame),
                     None => Ok(()),
                 }
             }
@@ -245,6 +245,7 @@ impl Stack {
         meta: &IpMeta,
         packet: &Packet6,
         frame: Frame,
+        link_len: usize,
         at: usize,
     ) -> Result<(), IpCounter> {
         if packet.destination != Destination::Local {
@@ -253,17 +254,31 @@ impl Stack {
         if packet.header.src.is_unspecified() {
             return Err(IpCounter::DropIpv6SourceMartian);
         }
-        self.deliver_segment(now, meta, frame, at);
+        self.deliver_segment(now, meta, frame, link_len, at);
         Ok(())
     }
 
+    /// `frame` begins with `link_len` bytes of Ethernet (none where they were cut off) and has the segment `at` bytes
+    /// behind them.
     #[inline]
-    fn deliver_segment(&mut self, now: Instant, meta: &IpMeta, mut frame: Frame, at: usize) {
-        frame.trim_front(at);
-        self.tcp.handle_segment(&mut Ctx { now, egress: &mut self.egress }, meta, frame);
+    fn deliver_segment(&mut self, now: Instant, meta: &IpMeta, mut frame: Frame, link_len: usize, at: usize) {
+        frame.trim_front(link_len + at);
+        let misplaced = self.tcp.handle_segment(&mut Ctx { now, egress: &mut self.egress }, meta, frame);
+        if let Some(Misplaced { owner, mut frame }) = misplaced
+            && frame.push_front(at).is_some()
+        {
+            self.queue_foreign(owner, meta, frame);
+        }
     }
 
-    fn deliver_error(&mut self, now: Instant, error: &QuotedError) -> Result<(), IpCounter> {
+    /// `frame` begins with the IP header of the ICMP message.
+    fn deliver_error(
+        &mut self,
+        now: Instant,
+        meta: &IpMeta,
+        error: &QuotedError,
+        frame: Frame,
+    ) -> Result<(), IpCounter> {
         let QuotedError { protocol, local, remote, seq, kind } = *error;
         if protocol == protocol::UDP {
             return self.udp.handle_error(&mut self.egress, now, local, remote, kind);
@@ -273,7 +288,9 @@ impl Stack {
             icmp::ErrorKind::PacketTooBig { mtu } => IcmpErrorKind::PacketTooBig { mtu },
         };
         let mut ctx = Ctx { now, egress: &mut self.egress };
-        self.tcp.handle_icmp_error(&mut ctx, IcmpError { local, remote, seq, kind });
+        if let Some(owner) = self.tcp.handle_icmp_error(&mut ctx, IcmpError { local, remote, seq, kind }) {
+            self.queue_foreign(owner, meta, frame);
+        }
         Ok(())
     }
 }

@@ -83,8 +83,7 @@ pub(super) fn release_accept(conn: &mut Conn, shared: &mut Shared) {
 fn detach(conn: &mut Conn, index: u32, shared: &mut Shared) {
     if conn.has(flag::IN_TABLE) {
         conn.clear(flag::IN_TABLE);
-        let hash = shared.table.hash(&conn.tuple);
-        shared.table.remove(hash, Entry::Connection(index));
+        shared.remove_flow(&conn.tuple, Entry::Connection(index));
     }
     shared.send.give_back(&mut conn.send);
     shared.tuners.give_back(&mut conn.tuner);

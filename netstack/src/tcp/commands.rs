@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::control_block::{Conn, NewConn, flag};
 use super::event::{ConnId, ConnectError, ListenError, ListenerId, SendError};
+use super::ports::MAX_SKIP;
 use super::shared::Shared;
 use super::state::{State, Transition};
 use super::table::Entry;
@@ -13,6 +14,7 @@ use super::tuning::Sizes;
 use super::tuple::{self, Tuple};
 use super::{CongestionKind, ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, window};
 use crate::counters::TcpCounter;
+use crate::flows::Flows;
 use crate::ip::{Egress, PathCache};
 use crate::time::Instant;
 
@@ -67,7 +69,8 @@ impl Tcp {
             return Err(ConnectError::TooManyConnections);
         }
         let tuple = match config.local_port {
-            Some(port) => Some(Tuple::new(local, port, remote.ip(), remote.port())).filter(|tuple| !self.in_use(tuple)),
+            Some(port) => Some(Tuple::new(local, port, remote.ip(), remote.port()))
+                .filter(|tuple| !self.in_use(tuple) && self.shared.claim(tuple).is_ok()),
             None => Some(self.choose_port(local, remote).ok_or(ConnectError::NoPort)?),
         };
         let tuple = tuple.ok_or(ConnectError::InUse)?;
@@ -103,19 +106,24 @@ impl Tcp {
         key.into()
     }
 
-    /// RFC 6056 §3.3.2: a random port, and the next ones until one fits: not in use towards that peer, and one whose
-    /// replies come to the own queue.
+    /// A free port (RFC 6056 §3.3.4), one whose replies come to the own queue where that is known; the flow is claimed.
     fn choose_port(&mut self, local: IpAddr, remote: SocketAddr) -> Option<Tuple> {
-        let (first, last) = self.shared.config.ephemeral_ports;
-        let count = u32::from(last.checked_sub(first)?) + 1;
-        let start = self.shared.rng.below(count);
-        let search = self.steering.as_ref().map(|steering| steering.ports_to(local, remote.ip(), remote.port()));
-        (0..count)
-            .map(|step| first + ((start + step) % count) as u16)
-            .filter(|&port| search.as_ref().is_none_or(|search| search.is_ours(port)))
-            .filter(|&port| !self.shared.listeners.has_port(port))
-            .map(|port| Tuple::new(local, port, remote.ip(), remote.port()))
-            .find(|tuple| !self.in_use(tuple))
+        let flows = self.shared.flows.as_ref();
+        // With a directory, replies that come elsewhere find their way: steering that was found wrong is not asked.
+        let steering = self.steering.as_ref().filter(|_| flows.is_none_or(Flows::trusts_steering));
+        let search = steering.map(|steering| steering.ports_to(local, remote.ip(), remote.port()));
+        let skip = self.shared.rng.below(MAX_SKIP);
+        let (conns, shared) = (&self.conns, &mut self.shared);
+        let range = shared.config.ephemeral_ports;
+        let found = self.ports.choose(range, local, remote, search.as_ref(), skip, |tuple| {
+            !shared.listeners.has_port(tuple.local_port)
+                && input::find(conns, shared, shared.table.hash(tuple), tuple).is_none()
+                && shared.claim(tuple).is_ok()
+        });
+        if found.is_none() {
+            shared.counters.bump(TcpCounter::RefuseNoPort);
+        }
+        found
     }
 
     /// The first received bytes, in place; empty when there are none.

@@ -42,8 +42,9 @@ pub struct IcmpError {
 }
 
 impl Tcp {
-    /// An ICMP error about a segment of ours arrived.
-    pub fn handle_icmp_error(&mut self, ctx: &mut Ctx<'_>, error: IcmpError) {
+    /// An ICMP error about a segment of ours arrived. Answers with the worker whose segment it was, when that is not this
+    /// one.
+    pub fn handle_icmp_error(&mut self, ctx: &mut Ctx<'_>, error: IcmpError) -> Option<u16> {
         let tuple = Tuple::new(error.local.ip(), error.local.port(), error.remote.ip(), error.remote.port());
         let hash = self.shared.table.hash(&tuple);
         let found = self.shared.table.find(hash, |entry| match entry {
@@ -51,13 +52,18 @@ impl Tcp {
             Entry::HalfOpen(_) | Entry::TimeWait(_) => false,
         });
         let Some(Entry::Connection(index)) = found else {
-            return self.shared.counters.bump(TcpCounter::DropIcmp);
+            let owner = self.shared.foreign_owner(&tuple);
+            if owner.is_none() {
+                self.shared.counters.bump(TcpCounter::DropIcmp);
+            }
+            return owner.filter(|_| !self.refuse_second_hand());
         };
-        let Some(conn) = self.conns.at_mut(index) else { return };
+        let conn = self.conns.at_mut(index)?;
         // RFC 5927 §4.1: only an error about what is in flight is believed.
         let seq = Seq(error.seq);
         if seq.before(conn.snd_una) || seq.at_or_after(conn.snd_nxt) {
-            return self.shared.counters.bump(TcpCounter::DropIcmp);
+            self.shared.counters.bump(TcpCounter::DropIcmp);
+            return None;
         }
         let outcome = match error.kind {
             IcmpErrorKind::PacketTooBig { mtu } => {
@@ -69,6 +75,7 @@ impl Tcp {
         if outcome != Outcome::Keep {
             self.apply(index, outcome, ctx);
         }
+        None
     }
 }
 

@@ -30,6 +30,7 @@ mod isn;
 mod listen;
 mod output;
 mod pool;
+mod ports;
 mod receive;
 mod recovery;
 mod rtt;
@@ -38,7 +39,7 @@ mod segment;
 mod send;
 mod seq;
 mod shared;
-mod siphash;
+pub(crate) mod siphash;
 mod state;
 mod table;
 mod time_wait;
@@ -62,12 +63,15 @@ pub use state::{State, Transition};
 
 pub use crate::counters::{TcpCounter, TcpCounters};
 
+use crate::flows::Flows;
+use crate::frame::Frame;
 use crate::ip::Egress;
 use crate::rng::Seed;
 use crate::rss::Steering;
 use crate::slab::{Key, Slab};
 use crate::time::Instant;
 use control_block::{Conn, flag};
+use ports::Ports;
 use shared::Shared;
 
 /// Frames that one connection sends before the next has its turn.
@@ -89,6 +93,15 @@ enum Outcome {
     TimeWait,
 }
 
+/// A segment of a flow that another worker has.
+#[derive(Debug)]
+pub struct Misplaced {
+    /// That worker.
+    pub owner: u16,
+    /// The segment.
+    pub frame: Frame,
+}
+
 impl ConnId {
     #[inline]
     fn key(self) -> Key {
@@ -107,15 +120,22 @@ pub struct Tcp {
     conns: Slab<Conn>,
     shared: Shared,
     steering: Option<Steering>,
+    /// Where the search for a source port begins, by peer.
+    ports: Ports,
+    /// The segment or error that is being handled came from another worker, and goes to no third one.
+    handed_over: bool,
 }
 
 impl Tcp {
-    /// An empty machine. `steering` says which segments come to this worker's queue, where that is known.
-    pub fn new(config: TcpConfig, steering: Option<Steering>, seed: &Seed, now: Instant) -> Tcp {
+    /// An empty machine. `steering` says which segments come to this worker's queue, where that is known; `flows` is
+    /// the directory that it shares with other workers, if any.
+    pub fn new(config: TcpConfig, steering: Option<Steering>, flows: Option<Flows>, seed: &Seed, now: Instant) -> Tcp {
         Tcp {
             conns: Slab::with_capacity(config.reserve_connections.min(config.max_connections)),
-            shared: Shared::new(config, seed, now),
+            shared: Shared::new(config, flows, seed, now),
             steering,
+            ports: Ports::new(seed),
+            handed_over: false,
         }
     }
 
@@ -210,6 +230,11 @@ impl Tcp {
             }
             return Some(event);
         }
+    }
+
+    /// While true, what arrives came from another worker's hands.
+    pub(crate) fn set_handed_over(&mut self, handed_over: bool) {
+        self.handed_over = handed_over;
     }
 
     /// What was counted.

@@ -12,10 +12,12 @@ use super::pool::Pool;
 use super::receive::{Held, OutOfOrderLimits, RecvState};
 use super::rtt::RtoBounds;
 use super::send::SendState;
-use super::table::Table;
+use super::table::{Entry, Table};
 use super::time_wait::TimeWaits;
 use super::tuning::Tuner;
-use crate::counters::TcpCounters;
+use super::tuple::Tuple;
+use crate::counters::{TcpCounter, TcpCounters};
+use crate::flows::{Claim, Flows};
 use crate::rng::{Rng, Seed};
 use crate::time::Instant;
 use crate::wheel::TimerWheel;
@@ -40,13 +42,15 @@ pub(crate) struct Shared {
     pub(crate) ready: VecDeque<u32>,
     /// Connections that received data in this burst.
     pub(crate) touched: Vec<u32>,
+    /// The directory of flows, where several workers share an interface.
+    pub(crate) flows: Option<Flows>,
     pub(crate) isn: IsnGenerator,
     pub(crate) cookies: SynCookieKeys,
     pub(crate) rng: Rng,
 }
 
 impl Shared {
-    pub(crate) fn new(config: TcpConfig, seed: &Seed, now: Instant) -> Shared {
+    pub(crate) fn new(config: TcpConfig, flows: Option<Flows>, seed: &Seed, now: Instant) -> Shared {
         let wheel = || TimerWheel::new(now, config.timer_tick);
         let held = Held { max_frames: config.max_held_frames, ..Held::default() };
         Shared {
@@ -63,10 +67,42 @@ impl Shared {
             events: VecDeque::with_capacity(1024),
             ready: VecDeque::with_capacity(1024),
             touched: Vec::with_capacity(1024),
-            isn: IsnGenerator::new(seed),
+            // One secret for all workers where there is one: a tuple that moves to another worker keeps to RFC 6528 §3, by
+            // which its numbers go on from where the last connection's were, and so do the clocks of cookies.
+            isn: IsnGenerator::new(config.shared_secret.as_ref().unwrap_or(seed)),
             cookies: SynCookieKeys::new(config.shared_secret.as_ref().unwrap_or(seed), now),
+            flows,
             rng: Rng::new(seed.keys(u64::from_le_bytes(*b"tcp-port")).0),
             config,
+        }
+    }
+
+    /// Makes a flow this worker's; to be called before anything of it is put in the table. `Err`: it is that worker's.
+    #[inline]
+    pub(crate) fn claim(&mut self, tuple: &Tuple) -> Result<(), u16> {
+        match self.flows.as_ref().map(|flows| flows.claim_tuple(tuple)) {
+            None | Some(Claim::Made) => Ok(()),
+            Some(Claim::Foreign(owner)) => Err(owner),
+            Some(Claim::Full) => {
+                self.counters.bump(TcpCounter::FlowsUnlisted);
+                Ok(())
+            }
+        }
+    }
+
+    /// The other worker that has a flow which this worker's table does not know.
+    #[inline]
+    pub(crate) fn foreign_owner(&self, tuple: &Tuple) -> Option<u16> {
+        self.flows.as_ref()?.foreign_owner(tuple)
+    }
+
+    /// Takes what was under a tuple out of the table, and gives the flow up.
+    #[inline]
+    pub(crate) fn remove_flow(&mut self, tuple: &Tuple, entry: Entry) {
+        let hash = self.table.hash(tuple);
+        self.table.remove(hash, entry);
+        if let Some(flows) = &self.flows {
+            flows.release_tuple(tuple);
         }
     }
 

@@ -45,10 +45,9 @@ pub(crate) fn enter(conn: &mut Conn, index: u32, shared: &mut Shared, now: Insta
         return;
     }
     conn.clear(flag::IN_TABLE);
-    let hash = shared.table.hash(&conn.tuple);
     if shared.time_waits.slab.len() >= shared.config.max_time_wait {
         shared.counters.bump(TcpCounter::TimeWaitOverflow);
-        shared.table.remove(hash, Entry::Connection(index));
+        shared.remove_flow(&conn.tuple, Entry::Connection(index));
         return;
     }
     let key = shared.time_waits.slab.insert(TimeWait {
@@ -62,6 +61,7 @@ pub(crate) fn enter(conn: &mut Conn, index: u32, shared: &mut Shared, now: Insta
         ts_offset: conn.ts_offset,
     });
     shared.time_waits.wheel.schedule(key.index, now + shared.config.time_wait);
+    let hash = shared.table.hash(&conn.tuple);
     shared.table.replace(hash, Entry::Connection(index), Entry::TimeWait(key.index));
 }
 
@@ -70,8 +70,7 @@ pub(crate) fn remove(index: u32, shared: &mut Shared) -> Option<TimeWait> {
     let key = shared.time_waits.slab.key_at(index)?;
     let entry = shared.time_waits.slab.remove(key)?;
     shared.time_waits.wheel.cancel(index);
-    let hash = shared.table.hash(&entry.tuple);
-    shared.table.remove(hash, Entry::TimeWait(index));
+    shared.remove_flow(&entry.tuple, Entry::TimeWait(index));
     Some(entry)
 }
 

@@ -25,9 +25,12 @@ impl SimConfig {
 pub struct EndConfig {
     /// Largest IP packet, in bytes.
     pub mtu: u16,
-    /// Receive queues of each end, at least one. TCP and UDP are spread by the Toeplitz hash of addresses and ports
-    /// over a table of 128 entries that names the queues in turn; everything else comes to queue 0.
+    /// Receive queues of each end, at least one. As in a NIC, TCP and UDP are spread by the Toeplitz hash of addresses
+    /// and ports, other IP packets and all fragments by that of the addresses, over a table of 128 entries that names
+    /// the queues in turn; what is not IP comes to queue 0.
     pub queues: u16,
+    /// The ports tell how they spread. A veth does not, nor do some virtual functions.
+    pub steering_known: bool,
     /// Key of that hash.
     pub rss_key: [u8; 40],
     /// Frames of the pool that [`super::pair`] makes for each end.
@@ -45,6 +48,13 @@ const RSS_KEY: [u8; 40] = [
 
 impl Default for EndConfig {
     fn default() -> EndConfig {
-        EndConfig { mtu: 1500, queues: 1, rss_key: RSS_KEY, pool_frames: 4096, tx_checksum: false }
+        EndConfig {
+            mtu: 1500,
+            queues: 1,
+            steering_known: true,
+            rss_key: RSS_KEY,
+            pool_frames: 4096,
+            tx_checksum: false,
+        }
     }
 }

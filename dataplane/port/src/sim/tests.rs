@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use netstack::frame::TxChecksum;
+use netstack::rss::Transport;
 use netstack::{FramePool, Instant};
 
 use super::*;
@@ -208,7 +209,7 @@ fn flows_are_steered_to_queues_by_their_hash() {
         for frame in frames.iter().filter(|frame| frame.data()[12..14] == [8, 0]) {
             let port = u16::from_be_bytes([frame.data()[34], frame.data()[35]]);
             let address = |last| core::net::IpAddr::from([10, 0, 0, last]);
-            assert_eq!(steering.queue(address(1), address(2), port, 80), queue.info().queue);
+            assert_eq!(steering.queue(Transport::Udp, address(1), address(2), port, 80), queue.info().queue);
         }
     }
     assert_eq!(wire.in_flight(), 0);

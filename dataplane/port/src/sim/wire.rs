@@ -6,7 +6,8 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use netstack::frame::TxChecksum;
-use netstack::rss::Steering;
+use netstack::ip::protocol;
+use netstack::rss::{Steering, Transport};
 use netstack::{Frame, FramePool, Instant};
 
 use super::config::{EndConfig, SimConfig};
@@ -59,8 +60,8 @@ struct Shared {
     pipes: [Pipe; 2],
     /// `queues[s]` are the receive queues of side `s`, with what has arrived.
     queues: [Vec<VecDeque<Vec<u8>>>; 2],
-    /// How either end spreads what it receives; `None` with one queue.
-    steering: Option<Steering>,
+    /// How side `s` spreads what it receives; `None` with one queue.
+    steering: [Option<Steering>; 2],
     observer: Option<Observer>,
 }
 
@@ -80,7 +81,7 @@ impl Wire {
             up: true,
             pipes: [Pipe::new(config.a_to_b, seed), Pipe::new(config.b_to_a, !seed)],
             queues: [queues(), queues()],
-            steering: steering(&config.ends, 0),
+            steering: [(); 2].map(|()| steering(&config.ends, &config.ends.rss_key, 0)),
             observer: None,
         };
         Wire { shared: Rc::new(RefCell::new(shared)), ends: Rc::new(config.ends) }
@@ -107,7 +108,7 @@ impl Wire {
             side,
             pool,
             info,
-            steering: steering(&self.ends, queue),
+            steering: steering(&self.ends, &self.ends.rss_key, queue).filter(|_| self.ends.steering_known),
             counters: PortCounters::default(),
         }
     }
@@ -126,6 +127,12 @@ impl Wire {
     /// Changes what one direction does to the frames sent from now on.
     pub fn reconfigure(&self, from: Side, link: LinkConfig) {
         self.shared.borrow_mut().pipes[from.index()].reconfigure(link);
+    }
+
+    /// From now on side `to` spreads what arrives with another key: flows change their queues, as when a NIC's table is
+    /// rewritten or when Linux at the far end of a veth chooses another transmit queue. Its ports are not told.
+    pub fn rehash(&self, to: Side, key: &[u8; 40]) {
+        self.shared.borrow_mut().steering[to.index()] = steering(&self.ends, key, 0);
     }
 
     /// Shows every frame that is sent to `observer`. The observer must not use the wire.
@@ -153,18 +160,29 @@ impl Wire {
     }
 }
 
-/// How an end with these queues spreads what it receives, seen from `queue`. With one queue there is nothing to know.
-fn steering(ends: &EndConfig, queue: u16) -> Option<Steering> {
+/// How an end with these queues spreads what it receives with `key`, seen from `queue`. With one queue there is nothing
+/// to know.
+fn steering(ends: &EndConfig, key: &[u8; 40], queue: u16) -> Option<Steering> {
     let queues = Some(ends.queues).filter(|queues| *queues > 1)?;
-    Steering::new(&ends.rss_key, (0..128).map(|entry| entry % queues).collect(), queue).ok()
+    Steering::new(key, (0..128).map(|entry| entry % queues).collect(), queue).ok()
 }
 
 /// The queue that `frame` is steered to.
 fn queue_of(steering: Option<&Steering>, frame: &[u8]) -> usize {
     let Some(steering) = steering else { return 0 };
     let Some(ip) = Headers::parse(frame).and_then(|headers| headers.ip) else { return 0 };
-    let Some((from, to)) = ip.ports else { return 0 };
-    usize::from(steering.queue(ip.source, ip.destination, from, to))
+    let transport = match ip.protocol {
+        protocol::TCP => Some(Transport::Tcp),
+        protocol::UDP => Some(Transport::Udp),
+        _ => None,
+    };
+    let queue = match (transport, ip.ports) {
+        (Some(transport), Some((from, to))) if !ip.fragment => {
+            steering.queue(transport, ip.source, ip.destination, from, to)
+        }
+        _ => steering.queue_of_addresses(ip.source, ip.destination),
+    };
+    usize::from(queue)
 }
 
 impl Shared {
@@ -195,7 +213,7 @@ impl Shared {
         let pipe = &mut self.pipes[side.other().index()];
         let queues = &mut self.queues[side.index()];
         while let Some(bytes) = pipe.take_due(now) {
-            let queue = queue_of(self.steering.as_ref(), &bytes).min(queues.len() - 1);
+            let queue = queue_of(self.steering[side.index()].as_ref(), &bytes).min(queues.len() - 1);
             queues[queue].push_back(bytes);
         }
     }

@@ -11,7 +11,6 @@ mod ledger;
 mod network;
 mod scenario;
 mod throughput;
-mod workers;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

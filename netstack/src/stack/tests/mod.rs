@@ -1,6 +1,7 @@
 //! Frame in, frame out: scripts against a whole stack, each ending in the ledger of its counters.
 
 mod arp;
+mod foreign;
 mod fragments;
 mod icmp;
 mod ipv4;

@@ -286,7 +286,6 @@ pub(crate) fn timeout(index: u32, shared: &mut Shared, ctx: &mut Ctx<'_>) {
 /// Forgets a half-open connection, in the table, too.
 pub(crate) fn remove(index: u32, shared: &mut Shared) {
     if let Some(entry) = shared.listeners.remove_half_open(index) {
-        let hash = shared.table.hash(&entry.tuple);
-        shared.table.remove(hash, Entry::HalfOpen(index));
+        shared.remove_flow(&entry.tuple, Entry::HalfOpen(index));
     }
 }

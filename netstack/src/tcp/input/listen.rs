@@ -1,6 +1,7 @@
 //! A segment for which there is no connection: LISTEN and CLOSED (RFC 9293 §3.10.7.1, §3.10.7.2).
 //!
 //! ```text
+//!   another worker's flow ─▶ handed to it (crate::flows)
 //!   SYN ─▶ limits ─┬─ room ──▶ half-open entry, SYN-ACK           half_open.rs
 //!                  ├─ full ──▶ SYN-ACK with a cookie, in the SYN's own frame; nothing is kept
 //!                  └─ refused: dropped, counted
@@ -19,7 +20,7 @@ use super::super::table::Entry;
 use super::super::time_wait::{self, Reopening};
 use super::super::tuning::Sizes;
 use super::super::tuple::{self, Tuple};
-use super::super::{Ctx, ListenerId, Tcp, emit, isn::Origins};
+use super::super::{Ctx, ListenerId, Misplaced, Tcp, emit, isn::Origins};
 use super::half_open::{self, Handshake};
 use crate::counters::TcpCounter;
 use crate::frame::Frame;
@@ -36,63 +37,92 @@ pub(super) struct Arrival<'a> {
 
 impl Tcp {
     /// `reopening` is set when the segment is a SYN that ends a TIME-WAIT.
-    pub(super) fn unknown_segment(&mut self, arrival: Arrival<'_>, reopening: Option<Reopening>, ctx: &mut Ctx<'_>) {
+    pub(super) fn unknown_segment(
+        &mut self,
+        arrival: Arrival<'_>,
+        reopening: Option<Reopening>,
+        ctx: &mut Ctx<'_>,
+    ) -> Option<Misplaced> {
         let Arrival { segment, meta, .. } = arrival;
+        if let Some(owner) = self.shared.foreign_owner(arrival.tuple) {
+            return self.hand_over(owner, arrival);
+        }
         // RFC 9293 §3.9.2.3: nothing from or to a multicast or broadcast address is answered.
         if !tuple::is_peer(meta.src) || !ctx.egress.is_local(meta.dst) || segment.src_port == 0 {
-            return self.shared.counters.bump(TcpCounter::DropNotUnicast);
+            self.shared.counters.bump(TcpCounter::DropNotUnicast);
+            return None;
         }
         let listener = self.shared.listeners.find(meta.dst, segment.dst_port);
         // RFC 9293 §3.10.7.2, first: a reset is ignored; second: an acknowledgment is reset, unless it brings a cookie
         // back; third: a SYN opens.
         match listener {
             Some(_) if segment.has(RST) => self.shared.counters.bump(TcpCounter::DropBadReset),
-            Some(id) if segment.flags & (SYN | ACK) == SYN => self.take_syn(arrival, reopening, id, ctx),
+            Some(id) if segment.flags & (SYN | ACK) == SYN => return self.take_syn(arrival, reopening, id, ctx),
             Some(id) if segment.flags & (SYN | ACK) == ACK && cookies_are_out(&self.shared, id, ctx) => {
-                self.take_cookie(arrival, id, ctx);
+                return self.take_cookie(arrival, id, ctx);
             }
             // RFC 9293 §3.10.7.1
             _ if segment.has(RST) => {}
             _ => refuse(arrival, &mut self.shared, ctx),
         }
+        None
     }
 
-    fn take_syn(&mut self, arrival: Arrival<'_>, reopening: Option<Reopening>, id: ListenerId, ctx: &mut Ctx<'_>) {
+    fn take_syn(
+        &mut self,
+        arrival: Arrival<'_>,
+        reopening: Option<Reopening>,
+        id: ListenerId,
+        ctx: &mut Ctx<'_>,
+    ) -> Option<Misplaced> {
         let shared = &mut self.shared;
         match admit(shared, self.conns.len(), reopening.is_some(), id) {
             // Silently: the peer tries again, and what is refused costs nothing to answer (RFC 4987 §3.5).
             Admission::Refused(reason) => shared.counters.bump(reason),
             Admission::Cookie => send_cookie(arrival, id, shared, ctx),
-            Admission::Stored => store(arrival, reopening, id, shared, ctx),
+            Admission::Stored => match shared.claim(arrival.tuple) {
+                Ok(()) => store(arrival, reopening, id, shared, ctx),
+                // The same SYN came to two queues at once, and the other worker was first.
+                Err(owner) => return self.hand_over(owner, arrival),
+            },
         }
+        None
     }
 
     /// An acknowledgment that may bring a cookie back (RFC 4987 §3.6).
-    fn take_cookie(&mut self, arrival: Arrival<'_>, id: ListenerId, ctx: &mut Ctx<'_>) {
+    fn take_cookie(&mut self, arrival: Arrival<'_>, id: ListenerId, ctx: &mut Ctx<'_>) -> Option<Misplaced> {
         let shared = &mut self.shared;
         let segment = arrival.segment;
         let (irs, iss) = (segment.seq - 1, segment.ack - 1);
         let agreed = shared.cookies.check(arrival.tuple, irs, iss, segment.timestamps.map(|ts| ts.ecr), ctx.now);
         let connections = self.conns.len() + shared.listeners.half_open.len();
-        let Some(listener) = shared.listeners.get_mut(id) else { return };
+        let listener = shared.listeners.get_mut(id)?;
         let Some(agreed) = agreed else {
             listener.cookies.invalid += 1;
             shared.counters.bump(TcpCounter::CookiesInvalid);
-            return refuse(arrival, shared, ctx);
+            refuse(arrival, shared, ctx);
+            return None;
         };
         if listener.pending >= listener.backlog {
             // As with a half-open connection: the peer's next segment tries anew.
-            return shared.counters.bump(TcpCounter::DropAcceptQueue);
+            shared.counters.bump(TcpCounter::DropAcceptQueue);
+            return None;
         }
         if connections >= shared.config.max_connections {
-            return shared.counters.bump(TcpCounter::RefuseConnections);
+            shared.counters.bump(TcpCounter::RefuseConnections);
+            return None;
         }
         listener.cookies.valid += 1;
         shared.counters.bump(TcpCounter::CookiesValid);
         shared.counters.bump(TcpCounter::OpenPassive);
         let origins = Origins { iss, ..shared.isn.origins(arrival.tuple, ctx.now) };
-        let Some(entry) = half_open(&arrival, irs, &agreed, origins, id, shared) else { return };
+        let entry = half_open(&arrival, irs, &agreed, origins, id, shared)?;
+        // A cookie is valid at every worker; whoever gets it first has the flow.
+        if let Err(owner) = shared.claim(arrival.tuple) {
+            return self.hand_over(owner, arrival);
+        }
         self.establish(&entry, Handshake::Cookie, arrival, ctx);
+        None
     }
 }
 

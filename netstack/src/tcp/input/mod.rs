@@ -12,33 +12,40 @@ mod ack;
 mod data;
 mod half_open;
 mod listen;
+mod misplaced;
 mod syn_sent;
 mod synchronized;
 
+use super::control_block::Conn;
 use super::segment::{CHECKSUM_AT, Segment, URG};
+use super::shared::Shared;
 use super::state::State;
 use super::table::Entry;
 use super::tuple::Tuple;
-use super::{Ctx, Outcome, Tcp, time_wait};
+use super::{Ctx, Misplaced, Outcome, Tcp, time_wait};
 use crate::counters::TcpCounter;
 use crate::frame::Frame;
 use crate::ip::{Ecn, IpMeta, checksum, protocol};
+use crate::slab::Slab;
 use listen::Arrival;
 
 pub(crate) use half_open::{remove as remove_half_open, timeout as half_open_timeout};
 pub(crate) use listen::scale_for;
 
 impl Tcp {
-    /// A TCP segment arrived: `frame` holds exactly header and payload.
-    pub fn handle_segment(&mut self, ctx: &mut Ctx<'_>, meta: &IpMeta, mut frame: Frame) {
+    /// A TCP segment arrived: `frame` holds exactly header and payload. Answers with the frame, as it came, when the
+    /// segment is for a flow of another worker.
+    pub fn handle_segment(&mut self, ctx: &mut Ctx<'_>, meta: &IpMeta, mut frame: Frame) -> Option<Misplaced> {
         let counters = &mut self.shared.counters;
         counters.bump(TcpCounter::RxSegments);
         let Some(mut segment) = Segment::parse(frame.data()) else {
-            return counters.bump(TcpCounter::DropMalformed);
+            counters.bump(TcpCounter::DropMalformed);
+            return None;
         };
         let known = frame.rx_checksum;
         if !checksum::verify_transport(meta.src, meta.dst, protocol::TCP, frame.data(), CHECKSUM_AT, known) {
-            return counters.bump(TcpCounter::DropChecksum);
+            counters.bump(TcpCounter::DropChecksum);
+            return None;
         }
         if segment.has(URG) {
             // RFC 6093 §6 by way of RFC 9293 §3.8.5: the urgent pointer is not used; its data stays in the stream.
@@ -48,31 +55,17 @@ impl Tcp {
         frame.trim_front(segment.header_len);
         let tuple = Tuple::new(meta.dst, segment.dst_port, meta.src, segment.src_port);
         let hash = self.shared.table.hash(&tuple);
-        match self.find(hash, &tuple) {
+        match find(&self.conns, &self.shared, hash, &tuple) {
             Some(Entry::Connection(index)) => self.connection_segment(index, &segment, frame, meta, ctx),
             Some(Entry::HalfOpen(index)) => self.half_open_segment(index, &segment, frame, meta, ctx),
             Some(Entry::TimeWait(index)) => {
-                if let Some(reopening) = time_wait::handle(index, &segment, &mut self.shared, ctx) {
-                    self.unknown_segment(
-                        Arrival { segment: &segment, tuple: &tuple, meta, frame },
-                        Some(reopening),
-                        ctx,
-                    );
-                }
+                let reopening = time_wait::handle(index, &segment, &mut self.shared, ctx)?;
+                let arrival = Arrival { segment: &segment, tuple: &tuple, meta, frame };
+                return self.unknown_segment(arrival, Some(reopening), ctx);
             }
-            None => self.unknown_segment(Arrival { segment: &segment, tuple: &tuple, meta, frame }, None, ctx),
+            None => return self.unknown_segment(Arrival { segment: &segment, tuple: &tuple, meta, frame }, None, ctx),
         }
-    }
-
-    #[inline]
-    fn find(&self, hash: u32, tuple: &Tuple) -> Option<Entry> {
-        self.shared.table.find(hash, |entry| match entry {
-            Entry::Connection(index) => self.conns.at(index).is_some_and(|conn| conn.tuple == *tuple),
-            Entry::HalfOpen(index) => {
-                self.shared.listeners.half_open.at(index).is_some_and(|entry| entry.tuple == *tuple)
-            }
-            Entry::TimeWait(index) => self.shared.time_waits.slab.at(index).is_some_and(|entry| entry.tuple == *tuple),
-        })
+        None
     }
 
     #[inline]
@@ -90,6 +83,16 @@ impl Tcp {
 
     /// The 4-tuple is in use: by a connection, a half-open one, or one in TIME-WAIT.
     pub(super) fn in_use(&self, tuple: &Tuple) -> bool {
-        self.find(self.shared.table.hash(tuple), tuple).is_some()
+        find(&self.conns, &self.shared, self.shared.table.hash(tuple), tuple).is_some()
     }
+}
+
+/// What lives under a 4-tuple, whose hash is `hash`.
+#[inline]
+pub(super) fn find(conns: &Slab<Conn>, shared: &Shared, hash: u32, tuple: &Tuple) -> Option<Entry> {
+    shared.table.find(hash, |entry| match entry {
+        Entry::Connection(index) => conns.at(index).is_some_and(|conn| conn.tuple == *tuple),
+        Entry::HalfOpen(index) => shared.listeners.half_open.at(index).is_some_and(|entry| entry.tuple == *tuple),
+        Entry::TimeWait(index) => shared.time_waits.slab.at(index).is_some_and(|entry| entry.tuple == *tuple),
+    })
 }

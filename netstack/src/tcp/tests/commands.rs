@@ -5,7 +5,7 @@ use crate::config::StackConfig;
 use crate::frame::FramePool;
 use crate::ip::Cidr;
 use crate::rng::Seed;
-use crate::rss::Steering;
+use crate::rss::{Steering, Transport};
 use crate::stack::Stack;
 use crate::tcp::{ConnectConfig, SendError};
 use crate::time::Instant;
@@ -67,7 +67,7 @@ fn replies_to_steered_opens_come_to_the_own_queue() {
     for _ in 0..500 {
         let id = stack.connect(Instant::ZERO, ConnectConfig::to(SocketAddr::new(PEER.into(), 443), 0)).unwrap();
         let local = stack.local(id).unwrap();
-        assert_eq!(steering.queue(PEER.into(), local.ip(), 443, local.port()), 2);
+        assert_eq!(steering.queue(Transport::Tcp, PEER.into(), local.ip(), 443, local.port()), 2);
         assert!(ports.insert(local.port()));
     }
     let sorted_runs = ports.iter().zip(ports.iter().skip(1)).filter(|(a, b)| **b - **a == 1).count();
