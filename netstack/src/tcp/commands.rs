@@ -184,9 +184,7 @@ impl Tcp {
         if conn.send_queued >= conn.send_limit {
             conn.set(flag::WANT_WRITE);
         }
-        let state = self.shared.send.take(&mut conn.send);
-        state.owner = id.index;
-        state.push(data);
+        self.shared.send.take(&mut conn.send).push(data);
         if conn.state.is_synchronized() {
             self.shared.queue_transmit(conn, id.index);
         }

@@ -2,14 +2,16 @@
 
 use core::net::SocketAddr;
 
-use super::control_block::Conn;
+use super::congestion::CongestionControl;
+use super::control_block::{Conn, Phase, flag};
 use super::event::EndReason;
+use super::segment::TIMESTAMPS;
 use super::seq::Seq;
 use super::shared::Shared;
 use super::state::State;
 use super::table::Entry;
 use super::tuple::Tuple;
-use super::{Ctx, Outcome, Tcp, output, recovery_timer};
+use super::{Ctx, Outcome, Tcp, output};
 use crate::counters::TcpCounter;
 
 /// What an ICMP message says about a segment of ours.
@@ -100,20 +102,30 @@ fn lower_mss(conn: &mut Conn, index: u32, mtu: u16, shared: &mut Shared, ctx: &m
         (true, mtu) => mtu.max(shared.config.min_mss.saturating_add(headers)),
         (false, mtu) => mtu.max(1280),
     };
-    if mtu >= present {
+    // Another connection may have learned of the path before: then it is this one's segments alone that are too big.
+    let options = if conn.has(flag::TIMESTAMPS) { TIMESTAMPS as u16 } else { 0 };
+    let sent = if conn.state.is_synchronized() { conn.mss.saturating_add(options + headers) } else { present };
+    if mtu >= present.max(sent) {
         return shared.counters.bump(TcpCounter::DropIcmp);
     }
     let old = conn.mss;
     ctx.egress.note_path_mtu(ctx.now, conn.tuple.remote_ip(), mtu);
-    conn.set_mss(mtu - headers, shared.config.min_mss);
+    conn.set_mss(mtu.min(present) - headers, shared.config.min_mss);
     if conn.mss >= old {
         return;
     }
     shared.counters.bump(TcpCounter::PathMtuLowered);
-    if conn.outstanding() > 0
-        && let Some(state) = shared.send.get_mut(conn.send).filter(|_| conn.state.is_synchronized())
-    {
-        recovery_timer::on_smaller_segments(conn, state);
+    if conn.state.is_synchronized() && conn.outstanding() > 0 {
+        resend(conn);
         shared.queue_transmit(conn, index);
     }
+}
+
+/// What is in flight was too big: it is sent again in smaller segments. That is no sign of congestion (RFC 1191 §6.5).
+fn resend(conn: &mut Conn) {
+    conn.phase = Phase::Loss;
+    conn.recover = conn.snd_nxt;
+    conn.high_rxt = conn.snd_una;
+    conn.lost_edge = conn.snd_nxt;
+    debug_assert!(conn.congestion.window() >= u32::from(conn.mss));
 }

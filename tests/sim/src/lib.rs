@@ -8,8 +8,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
+pub mod check;
+pub mod fault;
+pub mod hostile;
 pub mod pattern;
+pub mod play;
+pub mod record;
+pub mod report;
 pub mod scenario;
+pub mod shrink;
 pub mod table;
 pub mod world;
 

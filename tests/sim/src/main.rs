@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, reason = "says how long things took")]
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
-use sim::table;
+use sim::world::Watch;
+use sim::{batch, play, report, table};
 
 /// The stack in virtual time.
 #[derive(Parser)]
@@ -20,8 +22,46 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Plays many seeds on every core.
+    Run(RunArgs),
+    /// Plays one seed; a failure is shrunk, and leaves a pcapng file.
+    Replay(ReplayArgs),
     /// Goodput of one connection over a grid of paths.
     Table(TableArgs),
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// How many.
+    #[arg(default_value_t = 10_000)]
+    seeds: u64,
+    /// The first one.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// Ends after so many failures.
+    #[arg(long, default_value_t = 3)]
+    failures: usize,
+    /// Looks into the stacks at every so many steps.
+    #[arg(long, default_value_t = Watch::WELL.audit_every)]
+    audit_every: u32,
+    /// Threads; every core when absent.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Where the recordings of failures go.
+    #[arg(long, default_value = "target/sim")]
+    records: PathBuf,
+}
+
+#[derive(Args)]
+struct ReplayArgs {
+    /// The seed.
+    seed: u64,
+    /// Plays it as it is, and records that.
+    #[arg(long)]
+    whole: bool,
+    /// Where the recording goes.
+    #[arg(long, default_value = "target/sim")]
+    records: PathBuf,
 }
 
 #[derive(Args)]
@@ -44,7 +84,10 @@ struct TableArgs {
 }
 
 fn main() -> ExitCode {
+    play::keep_panics_quiet();
     let result = match Cli::parse().command {
+        Command::Run(args) => run(&args),
+        Command::Replay(args) => replay(&args),
         Command::Table(args) => print_table(&args),
     };
     match result {
@@ -60,10 +103,37 @@ fn threads(asked: Option<usize>) -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
+fn run(args: &RunArgs) -> Result<(), String> {
+    let begun = Instant::now();
+    let seeds = args.first..args.first.saturating_add(args.seeds);
+    let watch = Watch { audit_every: args.audit_every, ..Watch::WELL };
+    let terminal = std::io::stderr().is_terminal();
+    let progress = |played: u64| {
+        if terminal {
+            eprint!("\r{played} of {} seeds, {:.0} s ", args.seeds, begun.elapsed().as_secs_f64());
+        }
+    };
+    let batch = batch::run(seeds, watch, threads(args.threads), args.failures, progress);
+    let seconds = begun.elapsed().as_secs_f64();
+    let back = if terminal { "\r" } else { "" };
+    let rate = batch.played as f64 / seconds;
+    println!("{back}{} seeds in {seconds:.1} s ({rate:.0} a second): {}", batch.played, batch.summary);
+    for (seed, _) in &batch.failures {
+        println!("\n{}", report::of(*seed, false, &args.records).text);
+    }
+    if batch.failures.is_empty() { Ok(()) } else { Err(format!("{} seeds failed", batch.failures.len())) }
+}
+
+fn replay(args: &ReplayArgs) -> Result<(), String> {
+    let report = report::of(args.seed, args.whole, &args.records);
+    print!("{}", report.text);
+    if report.failed { Err(format!("seed {} failed", args.seed)) } else { Ok(()) }
+}
+
 fn print_table(args: &TableArgs) -> Result<(), String> {
     let cells: Vec<_> = table::grid()
         .into_iter()
-        .filter(|cell| args.controller.is_empty() || args.controller.iter().any(|name| name == cell.controller))
+        .filter(|cell| args.controller.is_empty() || args.controller.iter().any(|name| name == cell.kind.name()))
         .filter(|cell| args.megabits.is_empty() || args.megabits.contains(&cell.megabits))
         .collect();
     let time = Duration::from_secs(args.seconds.max(1));

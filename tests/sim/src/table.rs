@@ -14,11 +14,7 @@ use port::impair::{LinkConfig, Loss};
 use serde_json::{Value, json};
 
 use crate::scenario::{Job, Network, SERVER, Scenario};
-use crate::world::{Bench, World};
-
-/// The controllers of the table, with their names.
-pub const CONTROLLERS: &[(&str, CongestionKind)] =
-    &[("newreno", CongestionKind::NewReno), ("cubic", CongestionKind::Cubic), ("bbr", CongestionKind::Bbr)];
+use crate::world::{Bench, Watch, World};
 
 const MEGABITS: [u64; 3] = [10, 100, 1000];
 const RTT_MILLIS: [u64; 2] = [10, 100];
@@ -32,8 +28,6 @@ const FRAME: u64 = 1514;
 /// One cell.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
-    /// Name of the controller.
-    pub controller: &'static str,
     /// The controller.
     pub kind: CongestionKind,
     /// The bottleneck in Mbit/s.
@@ -64,12 +58,12 @@ pub struct Measured {
 /// Every cell, the controllers outermost.
 pub fn grid() -> Vec<Cell> {
     let mut cells = Vec::new();
-    for &(controller, kind) in CONTROLLERS {
+    for kind in CongestionKind::ALL {
         for megabits in MEGABITS {
             for rtt_millis in RTT_MILLIS {
                 for buffer in BUFFERS {
                     for loss_ppm in LOSS_PPM {
-                        cells.push(Cell { controller, kind, megabits, rtt_millis, buffer, loss_ppm });
+                        cells.push(Cell { kind, megabits, rtt_millis, buffer, loss_ppm });
                     }
                 }
             }
@@ -92,11 +86,11 @@ impl Cell {
             ..LinkConfig::default()
         };
         let lossy = LinkConfig { loss: Loss::Random { ppm: self.loss_ppm }, ..link.clone() };
-        // Buffers for two products and what a deep queue holds: they are not what is measured.
+        // Buffers may grow to two products and what a deep queue holds: their limits are not what is measured.
         let buffer = (self.product() * 5).clamp(1 << 20, 96 << 20) as u32;
         let tcp = TcpConfig {
-            receive_buffer: buffer,
-            send_buffer: buffer,
+            receive_buffer_max: buffer,
+            send_buffer_max: buffer,
             max_out_of_order_bytes: buffer,
             max_out_of_order_segments: 1 << 16,
             ..TcpConfig::default()
@@ -114,7 +108,7 @@ impl Cell {
     /// Sends for `time`.
     pub fn measure(&self, time: Duration, bench: &mut Bench) -> Result<Measured, String> {
         let scenario = self.scenario();
-        let mut world = World::new(&scenario, bench)?;
+        let mut world = World::new(&scenario, Watch::NOT, bench).map_err(|fault| fault.to_string())?;
         world.run_for(time).map_err(|fault| format!("{self:?}: {fault}\n{}", world.progress()))?;
         let goodput_megabits = world.received(SERVER) as f64 * 8.0 / time.as_secs_f64() / 1e6;
         let tcp = world.sides[0][0].stack.tcp_counters();
@@ -165,8 +159,8 @@ pub fn text(cells: &[Cell], measured: &[Measured], time: Duration) -> String {
     let mut controller = "";
     for (row, results) in cells.chunks(columns).zip(measured.chunks(columns)) {
         let Some(first) = row.first() else { continue };
-        if controller != first.controller {
-            controller = first.controller;
+        if controller != first.kind.name() {
+            controller = first.kind.name();
             let _ = write!(text, "\n{controller:<10}{:>6} {:>8}", "RTT", "buffer");
             for ppm in LOSS_PPM {
                 let _ = write!(text, "{:>19}", format!("loss {} %", f64::from(ppm) / 10_000.0));
@@ -189,7 +183,7 @@ pub fn json(cells: &[Cell], measured: &[Measured], time: Duration) -> Value {
     let rows: Vec<Value> = (cells.iter().zip(measured))
         .map(|(cell, result)| {
             json!({
-                "controller": cell.controller,
+                "controller": cell.kind.name(),
                 "megabits": cell.megabits,
                 "rtt_ms": cell.rtt_millis,
                 "buffer": cell.buffer.0,

@@ -17,7 +17,7 @@ pub struct LinkConfig {
     pub loss: Loss,
     /// Chance that a pure acknowledgment of TCP is lost, in millionths, on top of `loss`.
     pub ack_loss_ppm: u32,
-    /// One pure acknowledgment of TCP in so many passes; 0 and 1 pass all.
+    /// One pure acknowledgment of TCP in so many passes, on average; 0 and 1 pass all.
     pub ack_thinning: u32,
     /// Chance that a frame arrives twice, in millionths.
     pub duplicate_ppm: u32,

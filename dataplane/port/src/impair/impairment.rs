@@ -65,8 +65,6 @@ pub struct Impairment {
     bad: bool,
     /// Frames of a run that are still to be lost.
     burst_left: u32,
-    /// Pure acknowledgments since one passed.
-    acks: u32,
     /// The bottleneck is free from here on.
     idle_at: Instant,
     /// The latest arrival of a frame that was not held back; keeps order under jitter.
@@ -82,7 +80,6 @@ impl Impairment {
             rng: Rng::new(seed),
             bad: false,
             burst_left: 0,
-            acks: 0,
             idle_at: Instant::ZERO,
             last_arrival: Instant::ZERO,
             counters: PortCounters::default(),
@@ -159,11 +156,10 @@ impl Impairment {
         if (loss == 0 && thinning <= 1) || !is_pure_ack(frame) {
             return Ok(());
         }
-        self.acks += 1;
-        if self.acks < thinning || self.rng.chance_ppm(loss) {
+        // Drawn, not counted: a count locks on to peers that send in step with it.
+        if self.rng.below(thinning) != 0 || self.rng.chance_ppm(loss) {
             return Err(Fate::Thinned);
         }
-        self.acks = 0;
         Ok(())
     }
 

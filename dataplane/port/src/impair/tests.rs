@@ -108,11 +108,11 @@ fn only_pure_acknowledgments_are_thinned() {
     let mut path = Impairment::new(LinkConfig { ack_thinning: 4, ..LinkConfig::default() }, 1);
     let mut passed =
         |frame: &[u8], times: usize| (0..times).filter(|_| path.offer(Instant::ZERO, frame).fate.is_carried()).count();
-    assert_eq!(passed(&tcp(ACK, 0), 40), 10);
+    assert!((200..300).contains(&passed(&tcp(ACK, 0), 1_000)));
     assert_eq!(passed(&tcp(ACK, 1), 40), 40);
     assert_eq!(passed(&tcp(ACK | FIN, 0), 40), 40);
     assert_eq!(passed(&udp(1, 0), 40), 40);
-    assert_eq!(path.counters().get(PortCounter::DropWireThinned), 30);
+    assert!((700..800).contains(&path.counters().get(PortCounter::DropWireThinned)));
 }
 
 #[test]

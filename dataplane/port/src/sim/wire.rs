@@ -240,6 +240,11 @@ impl SimPort {
         self.side
     }
 
+    /// The port's own events, without what the wire did to the frames it sent.
+    pub fn own_counters(&self) -> &PortCounters {
+        &self.counters
+    }
+
     fn receive(&mut self, bytes: &[u8]) -> Option<Frame> {
         let Some(mut frame) = self.pool.alloc() else {
             self.counters.bump(PortCounter::DropRxNoFrame);

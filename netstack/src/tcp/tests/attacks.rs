@@ -146,6 +146,29 @@ fn icmp_is_believed_only_about_data_in_flight() {
     assert_eq!(rig.info(id).mss, 216, "the floor");
 }
 
+/// RFC 8201 §5.2: every connection over the path gets smaller segments, each when it hears of its own.
+#[test]
+fn a_path_that_another_connection_found_narrow_is_narrow_for_this_one() {
+    use crate::tcp::IcmpErrorKind::PacketTooBig;
+    let (mut rig, first) = Rig::accepted();
+    let first_end = (rig.ports, rig.iss);
+    rig.ports.1 += 1;
+    let second = rig.accept();
+    for id in [first, second] {
+        rig.send(id, &[1; 3000]);
+    }
+    let mut out = std::collections::VecDeque::new();
+    rig.stack.poll_transmit(rig.now, &mut out, 64);
+    drop(out);
+    let error = quoted(&rig, 1, PacketTooBig { mtu: 1000 });
+    rig.icmp(error);
+    assert_eq!((rig.info(first).mss, rig.info(second).mss), (1460, 960));
+    (rig.ports, rig.iss) = first_end;
+    let error = quoted(&rig, 1, PacketTooBig { mtu: 1000 });
+    rig.icmp(error);
+    assert_eq!((rig.info(first).mss, rig.count(TcpCounter::PathMtuLowered)), (960, 2));
+}
+
 #[test]
 fn icmp_ends_an_attempt_to_open_when_it_is_hard() {
     use crate::tcp::IcmpErrorKind::Unreachable;

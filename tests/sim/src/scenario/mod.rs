@@ -1,15 +1,20 @@
-//! What is simulated: a path, two configurations, a load. Data only: [`generate`](Scenario::from_seed) makes it from a
-//! seed, [`crate::shrink`] makes it smaller, [`words`] says it in words, and [`crate::world`] plays it.
+//! What is simulated: a path, two configurations, a load. Data only: [`Scenario::from_seed`] makes it,
+//! [`crate::shrink`] makes it smaller, its `Display` says it in words, and [`crate::world`] plays it.
+
+mod generate;
+pub mod knobs;
+mod words;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use netstack::Instant;
 use netstack::config::{IpLimits, StackConfig};
 use netstack::ip::Cidr;
-use netstack::tcp::{ConnOptions, TcpConfig};
+use netstack::tcp::{ConnOptions, KeepAlive, ListenConfig, SynCookieMode, TcpConfig};
 use port::impair::LinkConfig;
 use port::sim::{EndConfig, SimConfig};
+
+use crate::hostile::Liar;
 
 /// The side that most jobs are opened from.
 pub const CLIENT: usize = 0;
@@ -33,8 +38,14 @@ pub struct Scenario {
     pub tcp: [TcpConfig; 2],
     /// The connections.
     pub jobs: Vec<Job>,
-    /// Both cables are out from here to there.
+    /// Peers that lie to the server.
+    pub liars: Vec<Liar>,
+    /// The cable is out from here to there.
     pub unplugged: Option<(Duration, Duration)>,
+    /// When the server ends its listener and makes another one.
+    pub reloads: Vec<Duration>,
+    /// The listener's backlog.
+    pub backlog: usize,
     /// Virtual time within which every job must have ended.
     pub limit: Duration,
 }
@@ -148,7 +159,10 @@ impl Scenario {
             network: Network::default(),
             tcp: [TcpConfig::default(), TcpConfig::default()],
             jobs: Vec::new(),
+            liars: Vec::new(),
             unplugged: None,
+            reloads: Vec::new(),
+            backlog: 4_096,
             limit: Duration::from_secs(3600),
         }
     }
@@ -178,15 +192,41 @@ impl Scenario {
             vlan: self.network.vlan,
             addresses: vec![Cidr::new(address, if address.is_ipv4() { 24 } else { 64 })?],
             tx_checksum_offload: self.network.tx_checksum,
-            tcp: self.tcp[side].clone(),
+            tcp: self.tcp_config(side),
             limits: small_tables(),
             ..StackConfig::default()
         })
     }
 
-    /// When everything was begun, at the earliest.
-    pub fn last_start(&self) -> Instant {
-        Instant::ZERO + self.jobs.iter().map(|job| job.start).max().unwrap_or_default()
+    /// The server's listener.
+    pub fn listen_config(&self) -> ListenConfig {
+        ListenConfig { backlog: self.backlog, ..ListenConfig::port(SERVER_PORT) }
+    }
+
+    /// TCP of a side. Where a connection may end by a reset, that may be lost: then keep-alive finds out.
+    fn tcp_config(&self, side: usize) -> TcpConfig {
+        let mut tcp = self.tcp[side].clone();
+        if !self.is_peaceful() {
+            let probing = KeepAlive { idle: Duration::from_secs(5), interval: Duration::from_secs(2), probes: 60 };
+            tcp.keep_alive.get_or_insert(probing);
+        }
+        tcp
+    }
+
+    /// True when an open may be refused: the listener goes for a moment, or answers with cookies. A cookie is good for one
+    /// segment only, the first one; when a later one overtakes it, the connection is reset.
+    pub fn may_refuse(&self) -> bool {
+        let cookies = match self.tcp[SERVER].syn_cookies {
+            SynCookieMode::Off => false,
+            SynCookieMode::WhenFull => self.backlog < 4_096,
+            SynCookieMode::Always => true,
+        };
+        cookies || !self.reloads.is_empty()
+    }
+
+    /// True when nobody lies, aborts or refuses: every connection must end as it began, in peace.
+    pub fn is_peaceful(&self) -> bool {
+        self.liars.is_empty() && !self.may_refuse() && self.jobs.iter().all(|job| job.abort.is_none())
     }
 }
 

@@ -6,6 +6,7 @@ use netstack::rng::Rng;
 use netstack::stack::Stack;
 use netstack::tcp::{ConnId, EndReason, SendError};
 
+use crate::fault::{Fault, Invariant};
 use crate::pattern::{MOST, Pattern};
 use crate::scenario::{Job, Pace, Talk};
 
@@ -19,19 +20,23 @@ pub struct Stream {
     /// The connection, from the open or the accept on.
     pub conn: Option<ConnId>,
     /// When it was opened or accepted.
-    opened: Instant,
+    pub opened: Instant,
     /// Bytes handed to the stack.
     pub sent: u64,
     /// Bytes taken from it.
     pub received: u64,
     /// Exchanges of which the other side's part has arrived.
     rounds: u32,
+    /// The handshake is done. A close before it would take the open back (RFC 9293 §3.10.4).
+    pub connected: bool,
     /// It was closed here.
     pub closed: bool,
     /// The peer's end of stream was seen.
     pub finished: bool,
     /// How it ended.
     pub ended: Option<Ended>,
+    /// It need not come to be: the other end is over.
+    pub excused: bool,
     reads_at: Instant,
     writes_at: Instant,
     /// When a wake-up is already asked for.
@@ -59,9 +64,11 @@ impl Stream {
             sent: 0,
             received: 0,
             rounds: 0,
+            connected: false,
             closed: false,
             finished: false,
             ended: None,
+            excused: false,
             reads_at: Instant::ZERO,
             writes_at: Instant::ZERO,
             wakes_at: Instant::FAR_FUTURE,
@@ -78,7 +85,7 @@ impl Stream {
     }
 
     /// Does what can be done now; when to come back, if not by an event or for an earlier answer.
-    pub fn step(&mut self, now: Instant, job: &Job, stack: &mut Stack) -> Result<Option<Instant>, String> {
+    pub fn step(&mut self, now: Instant, job: &Job, stack: &mut Stack) -> Result<Option<Instant>, Fault> {
         if self.wakes_at <= now {
             self.wakes_at = Instant::FAR_FUTURE;
         }
@@ -100,7 +107,7 @@ impl Stream {
         job.abort.is_some_and(|(side, bytes)| side == self.side && self.sent.max(self.received) >= bytes)
     }
 
-    fn receive(&mut self, now: Instant, conn: ConnId, job: &Job, stack: &mut Stack) -> Result<Option<Instant>, String> {
+    fn receive(&mut self, now: Instant, conn: ConnId, job: &Job, stack: &mut Stack) -> Result<Option<Instant>, Fault> {
         if now < self.reads_at {
             return Ok((stack.recv_len(conn) > 0 || !self.finished).then_some(self.reads_at));
         }
@@ -117,10 +124,11 @@ impl Stream {
     }
 
     /// Consumes a part of the first chunk, in one of the two ways, and checks it.
-    fn take_some(&mut self, conn: ConnId, budget: u64, stack: &mut Stack) -> Result<u64, String> {
+    fn take_some(&mut self, conn: ConnId, budget: u64, stack: &mut Stack) -> Result<u64, Fault> {
         let whole = stack.peek(conn).len() as u64;
         if whole <= budget && self.rng.below(4) == 0 {
-            let chunk = stack.take_chunk(conn).ok_or("a chunk that could be peeked could not be taken")?;
+            let chunk = stack.take_chunk(conn);
+            let chunk = chunk.ok_or_else(|| Invariant::Streams.fault("a chunk that was seen could not be taken"))?;
             self.check(&chunk)?;
             return Ok(chunk.len() as u64);
         }
@@ -133,28 +141,29 @@ impl Stream {
     }
 
     /// Streams are equal: each part that is read continues the prefix that was read before.
-    fn check(&mut self, bytes: &[u8]) -> Result<(), String> {
+    fn check(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         if let Some(at) = Pattern::of(self.job, 1 - self.side).mismatch(self.received, bytes) {
-            return Err(format!("byte {at} of the stream is wrong"));
+            return Err(Invariant::Streams.fault(format!("byte {at} of the stream is wrong")));
         }
         self.received += bytes.len() as u64;
         Ok(())
     }
 
     /// Sees the peer's end of stream.
-    fn finish(&mut self, conn: ConnId, job: &Job, stack: &Stack) -> Result<(), String> {
+    fn finish(&mut self, conn: ConnId, job: &Job, stack: &Stack) -> Result<(), Fault> {
         if self.finished || !stack.recv_finished(conn) {
             return Ok(());
         }
         self.finished = true;
         let expected = job.bytes[1 - self.side];
         if self.received != expected {
-            return Err(format!("the stream ends after {} of {expected} bytes", self.received));
+            let text = format!("the stream ends after {} of {expected} bytes", self.received);
+            return Err(Invariant::Streams.fault(text));
         }
         Ok(())
     }
 
-    fn send(&mut self, now: Instant, conn: ConnId, job: &Job, stack: &mut Stack) -> Result<Option<Instant>, String> {
+    fn send(&mut self, now: Instant, conn: ConnId, job: &Job, stack: &mut Stack) -> Result<Option<Instant>, Fault> {
         let most = self.may_send(job);
         if self.closed || self.sent >= most {
             return Ok(None);
@@ -162,6 +171,7 @@ impl Stream {
         if now < self.writes_at {
             return Ok(Some(self.writes_at));
         }
+        let unsure = job.abort.is_some();
         let Pace { bytes, pause, .. } = job.write[self.side];
         let until = most.min(self.sent.saturating_add(bytes));
         while self.sent < until {
@@ -174,7 +184,12 @@ impl Stream {
                 Err(SendError::Full) if room < length => return Ok(None),
                 // The handshake is not done; CONNECTED must follow.
                 Err(SendError::NotOpen) if self.sent == 0 => return Ok(None),
-                Err(error) => return Err(format!("{error}, with room for {room} of {length}")),
+                // A reset was received, and its event comes.
+                Err(SendError::NotOpen | SendError::NoConnection) if unsure => return Ok(None),
+                Err(error) => {
+                    let text = format!("{error}, with room for {room} of {length}");
+                    return Err(Invariant::Endings.fault(text));
+                }
             }
         }
         if self.sent >= most {
@@ -198,21 +213,21 @@ impl Stream {
 
     fn close(&mut self, now: Instant, conn: ConnId, job: &Job, stack: &mut Stack) {
         let waits = job.closes_last == Some(self.side) && !self.finished;
-        if !self.closed && !waits && self.sent == job.bytes[self.side] {
+        if self.connected && !self.closed && !waits && self.sent == job.bytes[self.side] {
             self.closed = true;
             stack.close(now, conn);
         }
     }
 
-    /// The id is dead: unless somebody aborts, everything must have been sent, received and closed.
-    pub fn end(&mut self, reason: EndReason, peer_closed: bool, job: &Job) -> Result<(), String> {
+    /// The id is dead: unless it may end early, everything must have been sent, received and closed.
+    pub fn end(&mut self, reason: EndReason, peer_closed: bool, job: &Job, early: bool) -> Result<(), Fault> {
         self.ended = Some(Ended::Event(reason));
         // With nothing to receive the peer's FIN and the end may come as one event.
         self.finished |= peer_closed && job.bytes[1 - self.side] == self.received;
         match reason {
             EndReason::Closed if self.finished && self.closed => Ok(()),
-            _ if job.abort.is_some() => Ok(()),
-            _ => Err(format!("ended early: {reason:?}, {}", self.progress(job))),
+            _ if early => Ok(()),
+            _ => Err(Invariant::Endings.fault(format!("ended early: {reason:?}, {}", self.progress(job)))),
         }
     }
 
