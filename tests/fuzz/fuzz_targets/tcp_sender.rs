@@ -35,7 +35,7 @@ const MTU: u16 = 1500;
 const OPERATIONS: usize = 300;
 /// Steps that an honest receiver needs at most; each is a timer or an acknowledgment.
 const HONEST_STEPS: usize = 3000;
-const CONTROLLERS: &[CongestionKind] = &[CongestionKind::NewReno];
+const CONTROLLERS: &[CongestionKind] = &[CongestionKind::Cubic, CongestionKind::NewReno, CongestionKind::Bbr];
 
 thread_local! {
     static POOL: FramePool = FramePool::heap(FRAMES);
