@@ -6,11 +6,13 @@
 //!
 //! A request keeps the snapshot it began with until its answer is complete; the last request to leave drops it.
 
+use crate::devices::congestion;
 use actions::{Actions, Options};
 use arc_swap::ArcSwap;
 use config::{Config, Diagnostic, Diagnostics, RouteGroup, ServerConfig};
+use netstack::tcp::CongestionKind;
 use proto::h1::Limits;
-use router::Router;
+use router::{Router, RuleId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,6 +25,8 @@ pub struct Snapshot {
     pub router: Router,
     /// What a match does, by rule.
     pub actions: Arc<Actions>,
+    /// The congestion controller that a rule asks for, by rule; empty when none does.
+    congestion: Box<[Option<CongestionKind>]>,
     /// Limits of HTTP/1.1.
     pub limits: Limits,
     /// Connections of one worker at most.
@@ -41,9 +45,21 @@ impl Snapshot {
         };
         let actions = Arc::new(Actions::compile(&router, options));
         let max_connections = server.limits.max_connections as usize;
-        let snapshot = Snapshot { generation, router, actions, limits: limits(server), max_connections };
+        let congestion = controllers(&router);
+        let snapshot = Snapshot { generation, router, actions, congestion, limits: limits(server), max_connections };
         Ok((snapshot, warnings))
     }
+
+    /// The congestion controller that a rule asks for.
+    #[inline]
+    pub fn congestion_of(&self, rule: RuleId) -> Option<CongestionKind> {
+        self.congestion.get(rule.index()).copied().flatten()
+    }
+}
+
+fn controllers(router: &Router) -> Box<[Option<CongestionKind>]> {
+    let kinds = router.rules().iter().map(|rule| rule.congestion.map(congestion));
+    if kinds.clone().any(|kind| kind.is_some()) { kinds.collect() } else { Box::default() }
 }
 
 fn limits(server: &ServerConfig) -> Limits {

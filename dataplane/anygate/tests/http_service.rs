@@ -5,6 +5,7 @@ mod common;
 use anygate::http::HttpCounter;
 use anygate::worker::Command;
 use common::{Lab, compile};
+use crossbeam_channel::bounded;
 use netstack::tcp::EndReason;
 use std::time::Duration;
 
@@ -215,4 +216,61 @@ fn a_request_sees_the_configuration_that_it_began_with() {
     let text = lab.seen[&conn].text();
     assert!(text.starts_with("HTTP/1.1 200") && text.contains("\"body\":\"abcd\""), "{text}");
     assert!(text.contains("HTTP/1.1 403") && text.ends_with("changed"), "{text}");
+}
+
+/// The controller of each connection of the worker.
+fn controllers(lab: &mut Lab) -> Vec<&'static str> {
+    let (reply, answer) = bounded(1);
+    lab.command(Command::Connections { from: 0, max: 16, reply });
+    lab.run(Duration::from_millis(1));
+    answer.recv().expect("an answer").iter().map(|row| row.congestion).collect()
+}
+
+const CONTROLLED: &str = "
+server:
+  listen: [{ address: ':80', congestion: newreno }]
+groups:
+  - prefix: /video
+    congestion: bbr
+    routes: { GET /a: OK }
+  - prefix: /page
+    congestion: cubic
+    routes: { /echo: '*' }
+routes:
+  GET /ok: OK
+";
+
+#[test]
+fn listeners_and_routes_choose_the_congestion_controller() {
+    let mut lab = Lab::new(CONTROLLED);
+    let conn = lab.connect();
+    assert_eq!(controllers(&mut lab), ["newreno"]);
+    // A route that names none leaves the connection as it is.
+    for (request, expected) in [
+        (OK.to_owned(), "newreno"),
+        ("GET /video/a HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "bbr"),
+        (OK.to_owned(), "bbr"),
+        ("POST /page/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi".to_owned(), "cubic"),
+        ("GET /none HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "cubic"),
+    ] {
+        lab.send(conn, &request);
+        lab.run(Duration::from_millis(5));
+        assert_eq!(controllers(&mut lab), [expected], "{request}");
+    }
+    assert_eq!(lab.seen[&conn].answers("200"), 4);
+}
+
+#[test]
+fn a_reload_changes_the_controller_of_connections_to_come() {
+    let mut lab = Lab::new(CONTROLLED);
+    lab.connect();
+    let (config, _) = compile(&CONTROLLED.replace("congestion: newreno", "congestion: bbr"), 2);
+    let (reply, answer) = bounded(1);
+    lab.command(Command::Listen { addresses: config.server.listen, reply });
+    lab.run(Duration::from_millis(1));
+    assert_eq!(answer.recv(), Ok(Ok(())));
+    lab.connect();
+    let mut seen = controllers(&mut lab);
+    seen.sort_unstable();
+    assert_eq!(seen, ["bbr", "newreno"]);
 }

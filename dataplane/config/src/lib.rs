@@ -24,6 +24,7 @@ mod environment;
 mod json;
 mod lift;
 mod lines;
+mod listener;
 mod load;
 mod model;
 mod node;
@@ -41,10 +42,11 @@ mod yaml;
 
 pub use address::{Cidr, ListenAddress, MacAddress};
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
+pub use listener::Listener;
 pub use load::{Format, Loaded};
 pub use model::{
-    Config, Control, Cores, EcnMode, FileMode, Limits, Polling, ServerConfig, SocketPath, SynCookies, TcpSettings,
-    Timeouts, Workers,
+    Config, Congestion, Control, Cores, EcnMode, FileMode, Limits, Polling, ServerConfig, SocketPath, SynCookies,
+    TcpSettings, Timeouts, Workers,
 };
 pub use ports::{AfXdpConfig, InterfaceName, Mtu, PortConfig, Queues, Switch, TapConfig, XdpMode};
 pub use reference::reference_table;

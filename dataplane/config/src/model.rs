@@ -10,6 +10,7 @@ use crate::address::ListenAddress;
 use crate::declare::{keywords, section};
 use crate::decode::{Key, Positions, Scalar};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::listener::Listener;
 use crate::node::Kind;
 use crate::ports::PortConfig;
 use crate::text::{Position, RouteGroup};
@@ -70,8 +71,8 @@ impl Config {
 section! {
     /// What to listen on, with which threads, and within which limits.
     pub struct ServerConfig {
-        /// Addresses and TCP ports to accept connections on. `:80` stands for every address, IPv4 and IPv6.
-        pub listen: Vec<ListenAddress> = vec![ListenAddress { address: None, port: 80 }];
+        /// Addresses and TCP ports to accept connections on. `:80` stands for every address, IPv4 and IPv6. An entry can be a section with `address` and `congestion`.
+        pub listen: Vec<Listener> = vec![ListenAddress { address: None, port: 80 }.into()];
         /// Worker threads, one for each queue of each port. A number must be that of the queues.
         pub workers: Workers = Workers::Auto;
         /// CPUs to pin the workers to, in order and over again when there are fewer, such as `0-3,8`. Empty: the CPUs that the process may run on.
@@ -176,6 +177,8 @@ section! {
         pub syn_cookies: SynCookies = SynCookies::WhenFull;
         /// Explicit congestion notification (RFC 3168).
         pub ecn: EcnMode = EcnMode::Passive;
+        /// Congestion controller of connections whose listener and routes name none.
+        pub congestion: Congestion = Congestion::Cubic;
         /// Longest delay of an acknowledgment.
         pub delayed_ack: Duration = Duration::from_millis(40), 0..=500_000;
     }
@@ -227,6 +230,19 @@ keywords! {
         Passive = "passive",
         /// Asked for by own connections, too.
         Active = "active",
+    }
+}
+
+keywords! {
+    /// How much a connection may have in flight, and how fast that leaves.
+    pub enum Congestion {
+        /// RFC 5681 and RFC 6582.
+        NewReno = "newreno",
+        /// RFC 9438, with HyStart++ (RFC 9406).
+        #[default]
+        Cubic = "cubic",
+        /// BBR version 3 (draft-ietf-ccwg-bbr).
+        Bbr = "bbr",
     }
 }
 

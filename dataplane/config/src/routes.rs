@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::decode::{Context, Key as _};
 use crate::diagnostic::Diagnostic;
 use crate::lines::{block, lone};
+use crate::model::Congestion;
 use crate::node::{Node, RouteItem, Value};
 use crate::source::Source;
 use crate::text::{RouteGroup, RouteText, Text};
@@ -130,7 +131,7 @@ fn from_file(name: &Text, files: &mut Files) -> Result<Vec<RouteText>, Diagnosti
     Ok(routes.filter_map(|item| if let RouteItem::Route(route) = item { Some(route) } else { None }).collect())
 }
 
-const GROUP_KEYS: [&str; 4] = ["hosts", "host", "prefix", "routes"];
+const GROUP_KEYS: [&str; 5] = ["hosts", "host", "prefix", "congestion", "routes"];
 
 /// Decodes the value of `groups`.
 pub(crate) fn decode_groups(node: &Node, files: &mut Files, cx: &mut Context) -> Vec<RouteGroup> {
@@ -154,6 +155,7 @@ fn decode_group(node: &Node, files: &mut Files, cx: &mut Context) -> RouteGroup 
             group.prefix =
                 String::decode(value, cx).and_then(|prefix| checked_prefix(prefix, value, cx)).unwrap_or_default()
         }
+        "congestion" => group.congestion = Congestion::decode(value, cx),
         _ => hosts(value, &mut group, cx),
     });
     group

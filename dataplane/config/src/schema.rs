@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::decode::Key;
-use crate::model::ServerConfig;
+use crate::model::{Congestion, ServerConfig};
 use crate::ports::PortConfig;
 
 /// Adds description and default to a schema.
@@ -41,6 +41,8 @@ pub fn schema() -> Json {
             { "type": "null" },
         ],
     });
+    let mut congestion = Congestion::schema();
+    describe(&mut congestion, "Congestion controller of connections on which one of the routes answered.", None);
     let group = json!({
         "type": "object",
         "description": "Routes of certain hosts or below a prefix.",
@@ -49,6 +51,7 @@ pub fn schema() -> Json {
             "hosts": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }], "description": "Hosts that the routes answer for; `*.example.org` stands for its subdomains." },
             "host": { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }], "description": "The same as `hosts`." },
             "prefix": { "type": "string", "pattern": "^/", "description": "Path that every route of the group begins with." },
+            "congestion": congestion,
             "routes": routes,
         },
     });

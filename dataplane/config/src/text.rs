@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::model::Congestion;
 
 /// A place in a configuration file (or in the value of an environment variable).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -184,6 +185,8 @@ pub struct RouteGroup {
     pub hosts: Vec<String>,
     /// Where each of `hosts` was written, in the same order.
     pub host_positions: Vec<Position>,
+    /// Congestion controller of connections on which one of the routes answered; `None`: they keep the one that they have.
+    pub congestion: Option<Congestion>,
     /// Put before each path of the group; empty or starting with `/`, without a slash at its end.
     pub prefix: String,
     /// The routes, in order of declaration.

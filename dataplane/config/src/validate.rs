@@ -50,9 +50,10 @@ fn server(config: &Config, found: &mut Diagnostics) {
     if server.listen.is_empty() {
         found.push(config.error_at("server.listen", "`server.listen` names no address").help("such as `:80`"));
     }
-    for (index, address) in server.listen.iter().enumerate() {
-        if let Some(first) = server.listen[..index].iter().position(|other| other == address) {
-            let wrong = config.error_at(&format!("server.listen.{index}"), format!("`{address}` is listened on twice"));
+    for (index, listener) in server.listen.iter().enumerate() {
+        if let Some(first) = server.listen[..index].iter().position(|other| other.address == listener.address) {
+            let wrong =
+                config.error_at(&format!("server.listen.{index}"), format!("`{listener}` is listened on twice"));
             found.push(with_related(config, wrong, &format!("server.listen.{first}"), "first given here"));
         }
     }
@@ -207,7 +208,7 @@ fn listeners(config: &Config, found: &mut Diagnostics) {
     }
     for (index, listen) in config.server.listen.iter().enumerate() {
         let mut owned = config.ports.iter().flat_map(|port| port.addresses());
-        if !owned.any(|own| listen.covers(own.address)) {
+        if !owned.any(|own| listen.address.covers(own.address)) {
             let wrong = config.warning_at(
                 &format!("server.listen.{index}"),
                 format!("no port has an address for `{listen}`: nothing will arrive there"),

@@ -62,6 +62,7 @@ fn parse_group(group: &RouteGroup, rules: &mut Vec<Rule>, found: &mut Diagnostic
                     marked: matcher_length(text),
                     hosts: hosts.clone(),
                     prefix: prefix_text.clone(),
+                    congestion: group.congestion,
                     route,
                 };
                 check_limits(&rule, found);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use config::Position;
+use config::{Congestion, Position};
 
 use crate::action::ActionSpec;
 use crate::host::HostPattern;
@@ -65,6 +65,8 @@ pub struct Rule {
     pub hosts: Arc<[HostPattern]>,
     /// The prefix of its group, empty when it has none.
     pub prefix: Arc<str>,
+    /// The congestion controller that its group names.
+    pub congestion: Option<Congestion>,
     /// Where it is written.
     pub at: Position,
     /// The line it is written on.

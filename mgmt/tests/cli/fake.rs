@@ -257,6 +257,7 @@ fn connections(request: &ConnectionsRequest) -> ConnectionsReply {
         receive_queue_bytes: 0,
         send_queue_bytes: 14_600,
         rtt_microseconds: Some(1_234),
+        congestion: Some("cubic".to_owned()),
         congestion_window_bytes: Some(146_000),
         retransmits: Some(2),
         age_milliseconds: Some(65_000),
@@ -267,6 +268,7 @@ fn connections(request: &ConnectionsRequest) -> ConnectionsReply {
         row(1, "[fd00::1]:80", "[fd00::2]:40001", TcpState::FinWait1),
         ConnectionInfo {
             rtt_microseconds: None,
+            congestion: None,
             congestion_window_bytes: None,
             retransmits: None,
             age_milliseconds: None,

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::Stack;
 use crate::tcp::{
-    CongestionKind, ConnId, ConnInfo, ConnectConfig, ConnectError, Ctx, ListenConfig, ListenError, ListenerId,
-    RecvChunk, SendError, TcpCounters, TcpEvent,
+    CongestionKind, ConnId, ConnInfo, ConnOptions, ConnectConfig, ConnectError, Ctx, ListenConfig, ListenError,
+    ListenerId, RecvChunk, SendError, TcpCounters, TcpEvent,
 };
 use crate::time::Instant;
 
@@ -27,6 +27,11 @@ impl Stack {
     /// Ends a listener: established connections stay, half-open ones are dropped, later SYNs are reset.
     pub fn unlisten(&mut self, listener: ListenerId) {
         self.tcp.unlisten(listener);
+    }
+
+    /// Changes the options of connections that a listener accepts from now on.
+    pub fn set_listen_options(&mut self, listener: ListenerId, options: ConnOptions) {
+        self.tcp.set_listen_options(listener, options);
     }
 
     /// Opens a connection; [`Ready::CONNECTED`](crate::tcp::Ready::CONNECTED) or the end follows as an event.

@@ -12,7 +12,7 @@ use super::state::{State, Transition};
 use super::table::Entry;
 use super::tuning::Sizes;
 use super::tuple::{self, Tuple};
-use super::{CongestionKind, ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, window};
+use super::{CongestionKind, ConnOptions, ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, window};
 use crate::counters::TcpCounter;
 use crate::flows::Flows;
 use crate::ip::{Egress, PathCache};
@@ -50,6 +50,13 @@ impl Tcp {
     /// The address and port of a listener.
     pub fn listener(&self, id: ListenerId) -> Option<(Option<IpAddr>, u16)> {
         self.shared.listeners.get(id).map(|listener| (listener.address, listener.port))
+    }
+
+    /// Changes the options of connections that are accepted from now on.
+    pub fn set_listen_options(&mut self, id: ListenerId, options: ConnOptions) {
+        if let Some(listener) = self.shared.listeners.get_mut(id) {
+            listener.options = options;
+        }
     }
 
     /// Opens a connection. [`Ready::CONNECTED`](super::Ready::CONNECTED) or

@@ -16,6 +16,7 @@ fuzz_target!(|input: &[u8]| {
     let group = RouteGroup {
         hosts: Vec::new(),
         host_positions: Vec::new(),
+        congestion: None,
         prefix: String::new(),
         routes: routes.lines().map(|line| RouteText::Line(Text::plain(line))).collect(),
     };

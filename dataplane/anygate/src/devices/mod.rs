@@ -5,8 +5,10 @@
 
 mod stack;
 
+pub use stack::congestion;
+
 use crate::worker::Polling;
-use config::{AfXdpConfig, Config, Diagnostic, ListenAddress, PortConfig, Queues, Switch, TapConfig, Workers, XdpMode};
+use config::{AfXdpConfig, Config, Diagnostic, Listener, PortConfig, Queues, Switch, TapConfig, Workers, XdpMode};
 use netstack::{FramePool, Stack, StackConfig};
 use port::PortError;
 use port::tap::{Tap, TapQueue};
@@ -132,8 +134,8 @@ pub fn open(config: &Config) -> Result<Opened, SetupError> {
 }
 
 /// The services that a device redirects: the TCP ports that are listened on.
-pub fn services(listen: &[ListenAddress]) -> Vec<Service> {
-    listen.iter().map(|listen| Service::tcp(listen.address, listen.port)).collect()
+pub fn services(listen: &[Listener]) -> Vec<Service> {
+    listen.iter().map(|Listener { address: at, .. }| Service::tcp(at.address, at.port)).collect()
 }
 
 /// How workers wait.

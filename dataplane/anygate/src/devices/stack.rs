@@ -4,7 +4,7 @@ use super::SetupError;
 use config::{Config, Size};
 use netstack::ip::Cidr;
 use netstack::routes::Route;
-use netstack::tcp::{EcnMode, KeepAlive, SynCookieMode, TcpConfig};
+use netstack::tcp::{CongestionKind, EcnMode, KeepAlive, SynCookieMode, TcpConfig};
 use netstack::{IpLimits, StackConfig};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -63,6 +63,15 @@ pub(super) fn config(
     }
 }
 
+/// The controller of that name.
+pub fn congestion(named: config::Congestion) -> CongestionKind {
+    match named {
+        config::Congestion::NewReno => CongestionKind::NewReno,
+        config::Congestion::Cubic => CongestionKind::Cubic,
+        config::Congestion::Bbr => CongestionKind::Bbr,
+    }
+}
+
 fn tcp(config: &Config) -> TcpConfig {
     let bytes = |size: Size| u32::try_from(size.0).unwrap_or(u32::MAX);
     let (limits, tcp) = (&config.server.limits, &config.server.tcp);
@@ -91,6 +100,7 @@ fn tcp(config: &Config) -> TcpConfig {
             config::EcnMode::Active => EcnMode::Active,
         },
         delayed_ack: tcp.delayed_ack,
+        congestion: congestion(tcp.congestion),
         keep_alive: tcp.keep_alive.map(|idle| KeepAlive {
             idle,
             interval: tcp.keep_alive_interval,

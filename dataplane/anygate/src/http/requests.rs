@@ -95,7 +95,12 @@ impl HttpService {
                 self.counters.events.bump(HttpCounter::Requests);
                 let keep = head.keep_alive && self.drain_from.is_none();
                 let peer = || stack.remote(http.conn);
-                match self.responder.decide(snapshot, &head, peer, keep, &mut self.counters) {
+                let (decision, congestion) = self.responder.decide(snapshot, &head, peer, keep, &mut self.counters);
+                if let Some(kind) = congestion {
+                    // From this answer on: a connection has one controller, whatever routes its requests take.
+                    stack.set_congestion(now, http.conn, kind);
+                }
+                match decision {
                     Decision::Answer(bytes) => self.send(now, stack, slot, bytes, keep),
                     Decision::AwaitBody(echo) => self.await_body(stack, slot, echo),
                 }

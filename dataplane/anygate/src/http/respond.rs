@@ -4,6 +4,7 @@ use super::counters::{HttpCounter, HttpCounters};
 use crate::snapshot::Snapshot;
 use actions::{Answers, DateStamp, EchoDraft, Request, Response, Variant};
 use bytes::Bytes;
+use netstack::tcp::CongestionKind;
 use proto::{Refusal, RequestHead, Version};
 use router::{Found, Params};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -62,7 +63,8 @@ impl Responder {
         }
     }
 
-    /// Finds the rule and begins, or completes, its answer. `keep`: whether the connection persists.
+    /// Finds the rule and begins, or completes, its answer. `keep`: whether the connection persists. Beside it the
+    /// congestion controller that the rule asks for.
     #[inline]
     pub fn decide(
         &mut self,
@@ -71,18 +73,20 @@ impl Responder {
         peer: impl FnOnce() -> Option<SocketAddr>,
         keep: bool,
         counts: &mut HttpCounters,
-    ) -> Decision {
+    ) -> (Decision, Option<CongestionKind>) {
         let method = router::Method::from_token(head.method_token.as_bytes());
         let host = if snapshot.router.has_hosts() { head.host() } else { None };
         let found = snapshot.router.find(method, host, head.target.path, &mut self.params);
-        if let Found::Rule(rule) = found
-            && let Some(bytes) = self.answers.prebuilt(rule, Variant::of(head, keep), &self.stamp)
-        {
-            count_status(snapshot.actions.status_of(&found).code(), counts);
-            return Decision::Answer(bytes);
+        let mut congestion = None;
+        if let Found::Rule(rule) = found {
+            congestion = snapshot.congestion_of(rule);
+            if let Some(bytes) = self.answers.prebuilt(rule, Variant::of(head, keep), &self.stamp) {
+                count_status(snapshot.actions.status_of(&found).code(), counts);
+                return (Decision::Answer(bytes), congestion);
+            }
         }
         let peer = peer().unwrap_or(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
-        self.decide_by_request(snapshot, found, &Request { head, peer }, keep, counts)
+        (self.decide_by_request(snapshot, found, &Request { head, peer }, keep, counts), congestion)
     }
 
     /// Answers that depend on more of the request than its rule, and refusals.

@@ -11,7 +11,7 @@ use crate::devices::{self, Device, Opened, SetupError, WorkerPlan};
 use crate::host;
 use crate::snapshot::{Current, Snapshot};
 use crate::worker::{Command, Phase, WorkerHandle};
-use config::{Config, Diagnostic, Diagnostics, ListenAddress};
+use config::{Config, Diagnostic, Diagnostics, Listener};
 use crossbeam_channel::bounded;
 use port::capture::CaptureControl;
 use start::{Common, Go, spawn};
@@ -55,7 +55,7 @@ pub struct PortSummary {
 
 impl Changing {
     /// Makes the devices redirect what is listened on.
-    fn redirect(&mut self, listen: &[ListenAddress]) -> Result<(), String> {
+    fn redirect(&mut self, listen: &[Listener]) -> Result<(), String> {
         for device in &mut self.devices {
             if let Device::AfXdp { device, addresses } = device {
                 device.update(&devices::services(listen), addresses).map_err(|error| error.to_string())?;
@@ -177,7 +177,7 @@ impl Supervisor {
     }
 
     /// Where requests are accepted.
-    pub fn listen(&self) -> Vec<ListenAddress> {
+    pub fn listen(&self) -> Vec<Listener> {
         self.changing().config.server.listen.clone()
     }
 
@@ -217,7 +217,7 @@ impl Supervisor {
         if old == new {
             return Ok(());
         }
-        let both: Vec<ListenAddress> = old.iter().chain(&new).cloned().collect();
+        let both: Vec<Listener> = old.iter().chain(&new).cloned().collect();
         let applied = self.listen_everywhere(&new).and_then(|()| changing.redirect(&both));
         if let Err(error) = applied {
             // Those that had taken it go back; they listened on the old addresses before, so that cannot fail.
@@ -238,7 +238,7 @@ impl Supervisor {
         Ok(())
     }
 
-    fn listen_everywhere(&self, listen: &[ListenAddress]) -> Result<(), String> {
+    fn listen_everywhere(&self, listen: &[Listener]) -> Result<(), String> {
         for worker in &self.handles {
             let (reply, answer) = bounded(1);
             let sent = worker.send(Command::Listen { addresses: listen.to_vec(), reply });

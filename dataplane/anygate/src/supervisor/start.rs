@@ -6,7 +6,7 @@ use crate::devices::{self, LivePort, WorkerPlan};
 use crate::host;
 use crate::snapshot::Current;
 use crate::worker::{Command, Parts, Polling, Worker, WorkerHandle};
-use config::ListenAddress;
+use config::Listener;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use port::capture::{Capture, CaptureControl};
 use port::{Port, PortError, PortInfo};
@@ -18,7 +18,7 @@ pub(super) struct Common {
     pub(super) current: Current,
     pub(super) polling: Polling,
     pub(super) backlog: usize,
-    pub(super) listen: Vec<ListenAddress>,
+    pub(super) listen: Vec<Listener>,
     pub(super) captures: CaptureControl,
 }
 

@@ -16,11 +16,12 @@ pub use polling::Polling;
 pub use shared::{Command, Phase, WorkerFigures, WorkerHandle};
 
 use crate::clock::Clock;
+use crate::devices::congestion;
 use crate::http::HttpService;
 use crate::snapshot::Current;
-use config::ListenAddress;
+use config::{ListenAddress, Listener};
 use crossbeam_channel::Receiver;
-use netstack::tcp::{ListenConfig, ListenerId};
+use netstack::tcp::{ConnOptions, ListenConfig, ListenerId};
 use netstack::{Frame, Instant, Stack};
 use port::Port;
 use std::collections::VecDeque;
@@ -110,15 +111,15 @@ impl<P: Port> Worker<P> {
     }
 
     /// Listens on exactly `wanted`, as far as the addresses are this stack's: new ones are opened first, then those no
-    /// longer named are closed. Established connections stay. On an error nothing changes.
-    pub fn listen(&mut self, wanted: &[ListenAddress]) -> Result<(), String> {
-        let wanted: Vec<Binding> = wanted.iter().flat_map(|listen| self.bindings(listen)).collect();
+    /// longer named are closed. Established connections stay as they are. On an error nothing changes.
+    pub fn listen(&mut self, wanted: &[Listener]) -> Result<(), String> {
+        let wanted: Vec<(Binding, ConnOptions)> = wanted.iter().flat_map(|listener| self.bindings(listener)).collect();
         let mut opened: Vec<(Binding, ListenerId)> = Vec::new();
-        for &(address, port) in &wanted {
+        for &((address, port), options) in &wanted {
             if self.listeners.iter().chain(&opened).any(|&(open, _)| open == (address, port)) {
                 continue;
             }
-            let config = ListenConfig { address, backlog: self.backlog, ..ListenConfig::port(port) };
+            let config = ListenConfig { address, backlog: self.backlog, options, ..ListenConfig::port(port) };
             match self.stack.listen(config) {
                 Ok(id) => opened.push(((address, port), id)),
                 Err(error) => {
@@ -130,11 +131,12 @@ impl<P: Port> Worker<P> {
         }
         let stack = &mut self.stack;
         self.listeners.retain(|&(binding, id)| {
-            let keep = wanted.contains(&binding);
-            if !keep {
-                stack.unlisten(id);
+            let keep = wanted.iter().find(|(wanted, _)| *wanted == binding);
+            match keep {
+                Some(&(_, options)) => stack.set_listen_options(id, options),
+                None => stack.unlisten(id),
             }
-            keep
+            keep.is_some()
         });
         self.listeners.extend(opened);
         Ok(())
@@ -142,7 +144,12 @@ impl<P: Port> Worker<P> {
 
     /// What a listen address means here: itself when it is ours, every one of ours of its family when it is `0.0.0.0`
     /// or `::`, nothing when it is another port's.
-    fn bindings(&self, listen: &ListenAddress) -> Vec<Binding> {
+    fn bindings(&self, listener: &Listener) -> Vec<(Binding, ConnOptions)> {
+        let options = ConnOptions { congestion: listener.congestion.map(congestion), ..ConnOptions::default() };
+        self.sockets(&listener.address).into_iter().map(|binding| (binding, options)).collect()
+    }
+
+    fn sockets(&self, listen: &ListenAddress) -> Vec<Binding> {
         match listen.address {
             None => vec![(None, listen.port)],
             Some(any) if any.is_unspecified() => {

@@ -3,7 +3,7 @@
 
 use crate::http::HttpCounters;
 use crate::wake::Bell;
-use config::ListenAddress;
+use config::Listener;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use netstack::counters::IpCounters;
 use netstack::tcp::TcpCounters;
@@ -84,7 +84,7 @@ pub enum Command {
     /// Listen on exactly these addresses from now on.
     Listen {
         /// All listen addresses.
-        addresses: Vec<ListenAddress>,
+        addresses: Vec<Listener>,
         /// Told when done; the text says why it could not.
         reply: Sender<Result<(), String>>,
     },

@@ -42,6 +42,11 @@ const CASES: &[(&str, Format, &str)] = &[
         "server:\n  listen: [80, 'localhost:80', '10.0.0.1', '::1:80', 'fd00::1', ':0', '[::]:99999', ok]\n",
     ),
     ("listen_twice", Yaml, "server:\n  listen:\n    - 0.0.0.0:80\n    - '[::]:80'\n    - 0.0.0.0:80\n"),
+    (
+        "congestion",
+        Yaml,
+        "server:\n  listen: [{ congestion: bbr }, { address: ':81', congestion: cubik }]\n  tcp: { congestion: vegas }\ngroups:\n  - congestion: fast\n    routes: { /: OK }\n",
+    ),
     ("listen_nowhere", Yaml, "server:\n  listen: []\n"),
     ("server_header", Yaml, "server: { server_header: \"a\\r\\nX: y\" }\n"),
     ("cores", Yaml, "server: { workers: 4, cores: 0-2 }\n"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::{Config, Format, PortConfig, Queues, Size, Switch};
+use config::{Config, Congestion, Format, PortConfig, Queues, Size, Switch};
 
 use crate::{good, parse};
 
@@ -118,4 +118,16 @@ fn networks_contain() {
     ] {
         assert_eq!(network.contains(inside.parse().unwrap()), expected, "{network} {inside}");
     }
+}
+
+#[test]
+fn congestion_controllers_of_server_listeners_and_groups() {
+    let text = "server:\n  listen: [':80', { address: '[::]:8080', congestion: bbr }]\n  tcp: { congestion: newreno }\ngroups:\n  - prefix: /video\n    congestion: bbr\n    routes: { /a: OK }\n";
+    let config = good(text, Format::Yaml);
+    let listeners: Vec<_> = config.server.listen.iter().map(|l| (l.to_string(), l.congestion)).collect();
+    assert_eq!(listeners, [(":80".to_owned(), None), ("[::]:8080".to_owned(), Some(Congestion::Bbr))]);
+    assert_eq!(config.server.tcp.congestion, Congestion::NewReno);
+    assert_eq!((config.groups[0].congestion, config.routes.congestion), (Some(Congestion::Bbr), None));
+    let json = "{\"server\": {\"listen\": {\"address\": \":80\", \"congestion\": \"cubic\"}}}";
+    assert_eq!(good(json, Format::Json).server.listen[0].congestion, Some(Congestion::Cubic));
 }

@@ -13,6 +13,7 @@ pub fn group(hosts: &[&str], prefix: &str, first: u32, lines: &[impl AsRef<str>]
     RouteGroup {
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
         host_positions: Vec::new(),
+        congestion: None,
         prefix: prefix.to_owned(),
         routes: routes.collect(),
     }

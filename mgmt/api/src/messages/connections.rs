@@ -77,6 +77,9 @@ pub struct ConnectionInfo {
     /// The smoothed round trip; absent before the first measurement.
     #[serde(default)]
     pub rtt_microseconds: Option<u64>,
+    /// The congestion controller.
+    #[serde(default)]
+    pub congestion: Option<String>,
     /// The congestion window.
     #[serde(default)]
     pub congestion_window_bytes: Option<u64>,

@@ -59,6 +59,7 @@ fn replies_survive_the_wire() {
             receive_queue_bytes: 3,
             send_queue_bytes: 4,
             rtt_microseconds: Some(5),
+            congestion: None,
             congestion_window_bytes: None,
             retransmits: Some(0),
             age_milliseconds: None,
