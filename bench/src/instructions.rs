@@ -74,11 +74,18 @@ pub fn per_request(bin_dir: &Path) -> Option<f64> {
 }
 
 fn collected(bin_dir: &Path, requests: u64) -> Option<u64> {
+    let binary = bin_dir.join("anygate-bench");
+    collected_in(&binary, "*Worker*turn*", &["count", "--requests", &requests.to_string()])
+}
+
+/// Instructions that `binary` with `arguments` spends in the functions that `pattern` names, and below them; `None`
+/// without valgrind.
+pub fn collected_in(binary: &Path, pattern: &str, arguments: &[&str]) -> Option<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no"])
-        .arg("--toggle-collect=*Worker*turn*")
-        .arg(bin_dir.join("anygate-bench"))
-        .args(["count", "--requests", &requests.to_string()])
+        .arg(format!("--toggle-collect={pattern}"))
+        .arg(binary)
+        .args(arguments)
         .output()
         .ok()?;
     parse(&String::from_utf8_lossy(&output.stderr))

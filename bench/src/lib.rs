@@ -11,4 +11,5 @@ pub mod instructions;
 pub mod over_sim;
 pub mod ports;
 pub mod run;
+pub mod scale;
 pub mod scenario;

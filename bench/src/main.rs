@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use bench::{generate, instructions, run};
+use bench::{generate, instructions, run, scale};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -22,6 +22,12 @@ enum What {
     Generate(generate::GenerateArgs),
     /// A fixed number of requests over an in-memory wire in virtual time, to be run under `valgrind --tool=callgrind`
     Count(instructions::CountArgs),
+    /// Connections accepted a second, each opened by a peer that keeps no state
+    Accept(scale::AcceptArgs),
+    /// A million idle connections: memory of each, and what a request costs among them
+    Idle(scale::IdleArgs),
+    /// Served clients beside a flood of SYNs from forged addresses
+    Flood(scale::FloodArgs),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +35,9 @@ fn main() -> ExitCode {
         What::Run(args) => run::run(&args),
         What::Generate(args) => generate::generate(&args),
         What::Count(args) => instructions::count(&args),
+        What::Accept(args) => scale::accept(&args),
+        What::Idle(args) => scale::idle(&args),
+        What::Flood(args) => scale::flood(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -205,10 +205,17 @@ counters! {
         TxChallengeAcks = "tx_challenge_acks", "challenge acknowledgments sent (RFC 5961)";
         TxWindowProbes = "tx_window_probes", "probes of a closed window";
         TxKeepAlives = "tx_keep_alives", "keep-alive probes";
+        TxLossProbes = "tx_loss_probes", "tail loss probes, of old data or new (RFC 8985)";
         TxRetransmits = "tx_retransmits", "data segments sent again";
         Timeouts = "timeouts", "retransmission timeouts";
         FastRecoveries = "fast_recoveries", "loss recoveries entered by acknowledgments";
         SackReneged = "sack_reneged", "selective acknowledgments that the peer took back";
+        ReorderingTimeouts = "reordering_timeouts", "losses found because a segment was too late (RFC 8985)";
+        ReorderingSeen = "reordering_seen", "connections on which segments overtook each other";
+        LossProbeRepairs = "loss_probe_repairs", "lost tails that a probe repaired";
+        SpuriousTimeouts = "spurious_timeouts", "timeouts that proved to be delays (RFC 5682, RFC 4015, RFC 2883)";
+        Undone = "undone", "reductions of the window that proved needless and were taken back";
+        EcnReductions = "ecn_reductions", "reductions of the window because of congestion marks (RFC 3168)";
         DsackReceived = "dsack_received", "duplicates that the peer reported (RFC 2883)";
         OpenActive = "open_active", "active opens begun";
         OpenPassive = "open_passive", "SYNs taken by a listener";

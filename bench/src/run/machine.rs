@@ -2,6 +2,7 @@
 
 use super::RunArgs;
 use crate::host;
+use serde::Serialize;
 use std::fs;
 
 /// Facts that a reader needs to judge the figures.
@@ -21,13 +22,35 @@ pub struct Facts {
     pub notes: Vec<String>,
 }
 
-/// Asks the machine.
-pub fn facts(args: &RunArgs) -> Facts {
+/// When, of what and where a figure was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Provenance {
+    /// `date -u`.
+    pub date: String,
+    /// Commit, with `+` when the tree was changed.
+    pub commit: String,
+    /// Processor, cores, kernel.
+    pub machine: String,
+}
+
+/// Asks the machine for what every report says.
+pub fn provenance() -> Provenance {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|l| l.strip_prefix("model name\t: ")).unwrap_or("unknown processor").to_owned();
     let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
     let kernel = said("uname", &["-r"]);
     let changed = !said("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty();
+    Provenance {
+        date: said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
+        commit: format!("{}{}", said("git", &["rev-parse", "--short", "HEAD"]), if changed { "+" } else { "" }),
+        machine: format!("{model}, {cores} cores, Linux {kernel}"),
+    }
+}
+
+/// Asks the machine.
+pub fn facts(args: &RunArgs) -> Facts {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let Provenance { date, commit, machine } = provenance();
     let mut notes = Vec::new();
     if !host::realtime_allowed() {
         notes.push("real-time priority is not allowed here (chrt -f 1): both sides ran without it; rates are lower and unsteady".into());
@@ -38,9 +61,9 @@ pub fn facts(args: &RunArgs) -> Facts {
         );
     }
     Facts {
-        date: said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
-        commit: format!("{}{}", said("git", &["rev-parse", "--short", "HEAD"]), if changed { "+" } else { "" }),
-        machine: format!("{model}, {cores} cores, Linux {kernel}"),
+        date,
+        commit,
+        machine,
         nginx: host::command("nginx", &["-v"])
             .map(|output| String::from_utf8_lossy(&output.stderr).trim().to_owned())
             .unwrap_or_else(|_| "nginx is not installed".into()),

@@ -1,6 +1,6 @@
 //! `anygate-bench run`: every scenario against every server on the same wire, then the report.
 
-mod machine;
+pub(crate) mod machine;
 mod page;
 mod plot;
 mod readings;

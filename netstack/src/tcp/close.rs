@@ -85,7 +85,7 @@ fn detach(conn: &mut Conn, index: u32, shared: &mut Shared) {
         conn.clear(flag::IN_TABLE);
         shared.remove_flow(&conn.tuple, Entry::Connection(index));
     }
-    shared.send.give_back(&mut conn.send);
+    shared.release_send(conn);
     shared.tuners.give_back(&mut conn.tuner);
     conn.send_queued = 0;
     shared.wheel.cancel(index);

@@ -191,7 +191,9 @@ impl Tcp {
         if conn.send_queued >= conn.send_limit {
             conn.set(flag::WANT_WRITE);
         }
-        self.shared.send.take(&mut conn.send).push(data);
+        let state = self.shared.send.take(&mut conn.send);
+        state.owner = id.index;
+        state.push(data);
         if conn.state.is_synchronized() {
             self.shared.queue_transmit(conn, id.index);
         }

@@ -115,6 +115,8 @@ pub struct TcpConfig {
     pub ecn: EcnMode,
     /// Hold back small segments while data is unacknowledged (RFC 9293 §3.7.4).
     pub nagle: bool,
+    /// Spread segments over the round-trip time instead of sending them in bursts.
+    pub pacing: bool,
     /// Smallest maximum segment size that is believed, from a peer's option or an ICMP message, in bytes.
     pub min_mss: u16,
     /// First and last port of active opens (RFC 6056).
@@ -161,6 +163,7 @@ impl Default for TcpConfig {
             window_scaling: true,
             ecn: EcnMode::default(),
             nagle: false,
+            pacing: true,
             min_mss: 216,
             ephemeral_ports: (32_768, 60_999),
             timer_tick: Duration::from_millis(1),

@@ -13,10 +13,14 @@
 use super::config::{ConnOptions, KeepAlive, TcpConfig};
 use super::congestion::{Congestion, CongestionControl};
 use super::event::{EndReason, ListenerId, Ready};
+use super::probe::Probe;
+use super::rack::Reordering;
+use super::rate::Totals;
 use super::rtt::Rtt;
 use super::segment::TIMESTAMPS;
 use super::seq::Seq;
 use super::state::{State, Transition};
+use super::timers::Deadline;
 use super::tuning::Sizes;
 use super::tuple::Tuple;
 use crate::ip::PathCache;
@@ -60,10 +64,10 @@ pub(crate) mod flag {
         TOUCHED = 11;
         /// The application filled the send buffer and waits for room.
         WANT_WRITE = 12;
-        /// A segment is being timed for the round-trip time.
+        /// The SYN is being timed for the round-trip time.
         RTT_TIMED = 13;
-        /// The retransmission timer probes a closed window.
-        PERSIST = 14;
+        /// The next new data says that the congestion window was reduced (RFC 3168 §6.1.2).
+        CWR_DUE = 14;
         /// A window probe is to be sent now.
         PROBE_DUE = 15;
         /// A keep-alive probe is to be sent now.
@@ -78,8 +82,6 @@ pub(crate) mod flag {
         SYN_RESENT = 20;
         /// Window scaling was negotiated.
         SCALED = 21;
-        /// The congestion window held data back when the connection last sent.
-        CWND_LIMITED = 22;
         /// ECN was negotiated (RFC 3168 §6.1.1): marks of the network are echoed; see [`super::Conn::sends_ect`].
         ECN = 23;
         /// The network marked congestion; said in every segment until the peer has heard it (RFC 3168 §6.1.3).
@@ -96,6 +98,8 @@ pub(crate) mod flag {
 pub(crate) enum Phase {
     /// Nothing is known to be lost.
     Open,
+    /// The peer echoed a congestion mark (RFC 3168 §6.1.2): the window falls, until `recover` is acknowledged.
+    Reduced,
     /// Fast recovery (RFC 6675, RFC 6582), until `recover` is acknowledged.
     Recovery,
     /// After a timeout (RFC 5681 §3.1), until `recover` is acknowledged.
@@ -136,8 +140,11 @@ pub(crate) struct Conn {
     pub(crate) mss: u16,
     /// What the peer announced.
     pub(crate) peer_mss: u16,
-    pub(crate) timed_seq: Seq,
+    /// When this is acknowledged, a round is over for the round-trip time's variation.
+    pub(crate) rtt_round: Seq,
+    /// When the SYN was sent.
     pub(crate) timed_at: Instant,
+    pub(crate) totals: Totals,
 
     pub(crate) retransmit_at: Instant,
     pub(crate) delayed_ack_at: Instant,
@@ -148,7 +155,8 @@ pub(crate) struct Conn {
     pub(crate) token: u32,
     pub(crate) generation: u32,
     pub(crate) events: Ready,
-    pub(crate) dup_acks: u8,
+    /// What the retransmission deadline is for.
+    pub(crate) deadline: Deadline,
     /// Doublings of the retransmission timeout or of the probe interval.
     pub(crate) backoff: u8,
     /// Timeouts since the peer last acknowledged something new.
@@ -164,10 +172,8 @@ pub(crate) struct Conn {
     pub(crate) iss: Seq,
     /// Recovery ends when this is acknowledged.
     pub(crate) recover: Seq,
-    /// Everything below was sent again in this recovery (RFC 6675's HighRxt).
-    pub(crate) high_rxt: Seq,
-    /// What is not acknowledged below counts as lost.
-    pub(crate) lost_edge: Seq,
+    pub(crate) probe: Probe,
+    pub(crate) reordering: Reordering,
     /// Bytes of received data that may be held: the window with nothing queued.
     pub(crate) recv_limit: u32,
     pub(crate) send_limit: u32,
@@ -250,8 +256,9 @@ impl Conn {
             rtt: Rtt::default(),
             mss: 536,
             peer_mss: 536,
-            timed_seq: new.iss,
+            rtt_round: new.iss,
             timed_at: new.now,
+            totals: Totals::default(),
             retransmit_at: Instant::FAR_FUTURE,
             delayed_ack_at: Instant::FAR_FUTURE,
             idle_at: Instant::FAR_FUTURE,
@@ -260,7 +267,7 @@ impl Conn {
             token: 0,
             generation: 0,
             events: Ready::NONE,
-            dup_acks: 0,
+            deadline: Deadline::Retransmit,
             backoff: 0,
             retries: 0,
             probes: 0,
@@ -270,8 +277,8 @@ impl Conn {
             max_snd_wnd: 0,
             iss: new.iss,
             recover: new.iss,
-            high_rxt: new.iss,
-            lost_edge: new.iss,
+            probe: Probe::default(),
+            reordering: Reordering::default(),
             recv_limit: recv.start,
             send_limit: send.start,
             tuner: NONE,

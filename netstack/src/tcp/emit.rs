@@ -16,11 +16,12 @@ pub(crate) fn addressed(tuple: &Tuple) -> Header {
     Header { src_port: tuple.local_port, dst_port: tuple.remote_port, ..Header::default() }
 }
 
-/// Puts the header in front of the payload, fills the checksum in and hands the packet to the IP layer.
+/// Puts the header in front of the payload, fills the checksum in and hands the packet to the IP layer with its ECN field.
 #[inline]
 pub(super) fn seal(
     header: &Header,
     mut frame: Frame,
+    ecn: u8,
     tuple: &Tuple,
     path: &mut PathCache,
     shared: &mut Shared,
@@ -38,8 +39,7 @@ pub(super) fn seal(
         frame.tx_checksum = TxChecksum::Offload { start: 0, offset: CHECKSUM_AT as u16 };
     }
     shared.counters.bump(TcpCounter::TxSegments);
-    // RFC 3168 §6.1.1: ECN was not negotiated, so packets are not ECN-capable.
-    if ctx.egress.send(ctx.now, path, src, dst, protocol::TCP, 0, frame).is_err() {
+    if ctx.egress.send(ctx.now, path, src, dst, protocol::TCP, ecn, frame).is_err() {
         shared.counters.bump(TcpCounter::DropEgress);
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn emit_control(
     ctx: &mut Ctx<'_>,
 ) {
     match ctx.egress.alloc() {
-        Some(frame) => seal(header, frame, tuple, path, shared, ctx),
+        Some(frame) => seal(header, frame, 0, tuple, path, shared, ctx),
         None => shared.counters.bump(TcpCounter::DropNoFrame),
     }
 }
@@ -72,7 +72,7 @@ pub(crate) fn turn_around(
         return emit_control(header, tuple, path, shared, ctx);
     }
     frame.reset(ctx.egress.pool.headroom());
-    seal(header, frame, tuple, path, shared, ctx);
+    seal(header, frame, 0, tuple, path, shared, ctx);
 }
 
 /// The reset that answers a segment which belongs nowhere (RFC 9293 §3.10.7.1).

@@ -2,8 +2,7 @@
 
 use core::net::SocketAddr;
 
-use super::congestion::CongestionControl;
-use super::control_block::{Conn, Phase, flag};
+use super::control_block::{Conn, flag};
 use super::event::EndReason;
 use super::segment::TIMESTAMPS;
 use super::seq::Seq;
@@ -11,7 +10,7 @@ use super::shared::Shared;
 use super::state::State;
 use super::table::Entry;
 use super::tuple::Tuple;
-use super::{Ctx, Outcome, Tcp, output};
+use super::{Ctx, Outcome, Tcp, output, recovery_timer};
 use crate::counters::TcpCounter;
 
 /// What an ICMP message says about a segment of ours.
@@ -115,17 +114,10 @@ fn lower_mss(conn: &mut Conn, index: u32, mtu: u16, shared: &mut Shared, ctx: &m
         return;
     }
     shared.counters.bump(TcpCounter::PathMtuLowered);
-    if conn.state.is_synchronized() && conn.outstanding() > 0 {
-        resend(conn);
+    if conn.outstanding() > 0
+        && let Some(state) = shared.send.get_mut(conn.send).filter(|_| conn.state.is_synchronized())
+    {
+        recovery_timer::on_smaller_segments(conn, state);
         shared.queue_transmit(conn, index);
     }
-}
-
-/// What is in flight was too big: it is sent again in smaller segments. That is no sign of congestion (RFC 1191 §6.5).
-fn resend(conn: &mut Conn) {
-    conn.phase = Phase::Loss;
-    conn.recover = conn.snd_nxt;
-    conn.high_rxt = conn.snd_una;
-    conn.lost_edge = conn.snd_nxt;
-    debug_assert!(conn.congestion.window() >= u32::from(conn.mss));
 }

@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use super::congestion::CongestionControl;
 use super::control_block::{Conn, NONE, Phase, flag};
+use super::pacing::Rate;
 use super::receive::{Held, RecvState};
+use super::recovery;
 use super::shared::Shared;
 use super::table::Entry;
 use super::{ConnId, ListenerId, Tcp};
@@ -40,14 +42,26 @@ pub struct ConnInfo {
     pub cwnd: u32,
     /// Slow-start threshold in bytes.
     pub ssthresh: u32,
-    /// Bytes per second at which segments leave, when the controller itself says so.
-    pub pacing_rate: Option<u64>,
-    /// Name of the recovery phase: `open`, `recovery` or `loss`.
+    /// Name of the recovery phase: `open`, `reduced` (by a congestion mark), `recovery` or `loss`.
     pub recovery: &'static str,
     /// Largest payload sent in one segment, in bytes.
     pub mss: u16,
     /// Smoothed round-trip time, once measured.
     pub srtt: Option<Duration>,
+    /// Least round-trip time of the last minutes, once measured.
+    pub min_rtt: Option<Duration>,
+    /// Bytes in the network: sent, and neither acknowledged nor taken for lost.
+    pub in_flight: u32,
+    /// Bytes that the peer reported beyond a gap.
+    pub sacked: u32,
+    /// Bytes taken for lost and not sent again yet.
+    pub lost: u32,
+    /// Bytes delivered in the connection's life.
+    pub delivered: u64,
+    /// Bytes taken for lost in the connection's life.
+    pub lost_total: u64,
+    /// Bytes a second at which segments leave; `None` while they are not paced.
+    pub pacing_rate: Option<u64>,
     /// Retransmission timeout, back-off included.
     pub rto: Duration,
     /// Doublings of the retransmission timeout.
@@ -158,6 +172,10 @@ fn audit_connection(id: ConnId, conn: &Conn, shared: &Shared) -> Result<(), Stri
     check(recv.map_or(0, RecvState::queue_bytes) == conn.recv_queued as usize, || "recv_queued is wrong".into())?;
     let send = shared.send.get(conn.send).map_or(0, |state| state.bytes());
     check(send == conn.send_queued as usize, || format!("send_queued {} but {send} bytes", conn.send_queued))?;
+    if let Some(state) = shared.send.get(conn.send).filter(|_| conn.state.is_synchronized()) {
+        state.board.audit(conn.snd_una, conn.snd_nxt)?;
+        check(state.owner == id.index, || "the send state is another's".into())?;
+    }
     check(conn.snd_una.at_or_before(conn.snd_nxt), || "SND.UNA beyond SND.NXT".into())?;
     if conn.has(flag::IN_TABLE) {
         let hash = shared.table.hash(&conn.tuple);
@@ -175,6 +193,8 @@ fn audit_connection(id: ConnId, conn: &Conn, shared: &Shared) -> Result<(), Stri
 
 fn describe(id: ConnId, conn: &Conn, shared: &Shared) -> ConnInfo {
     let set = |at: Instant| (at != Instant::FAR_FUTURE).then_some(at);
+    let send = shared.send.get(conn.send);
+    let in_flight = send.map_or(0, |state| recovery::pipe(conn, state));
     ConnInfo {
         conn: id,
         token: conn.token,
@@ -189,14 +209,21 @@ fn describe(id: ConnId, conn: &Conn, shared: &Shared) -> ConnInfo {
         congestion: conn.congestion.name(),
         cwnd: conn.congestion.window(),
         ssthresh: conn.congestion.ssthresh(),
-        pacing_rate: conn.congestion.pacing_rate(),
         recovery: match conn.phase {
             Phase::Open => "open",
+            Phase::Reduced => "reduced",
             Phase::Recovery => "recovery",
             Phase::Loss => "loss",
         },
         mss: conn.mss,
         srtt: conn.rtt.srtt(),
+        min_rtt: Some(conn.rtt.min_us()).filter(|us| *us > 0).map(|us| Duration::from_micros(us.into())),
+        in_flight,
+        sacked: send.map_or(0, |state| state.board.sacked()),
+        lost: send.map_or(0, |state| state.board.lost()),
+        delivered: conn.totals.delivered,
+        lost_total: conn.totals.lost,
+        pacing_rate: Rate::of(conn, in_flight).filter(|_| shared.config.pacing).map(|rate| rate.bytes_per_second()),
         rto: Duration::from_micros(conn.rtt.rto_us(conn.backoff, shared.rto)),
         backoff: conn.backoff,
         ecn: conn.sends_ect(),

@@ -21,6 +21,7 @@ mod config;
 mod congestion;
 mod control_block;
 mod cookie;
+mod delivery;
 mod emit;
 mod event;
 mod icmp;
@@ -29,12 +30,20 @@ mod input;
 mod isn;
 mod listen;
 mod output;
+mod pacing;
+mod plan;
 mod pool;
 mod ports;
+mod probe;
+mod prr;
+mod rack;
+mod rate;
 mod receive;
 mod recovery;
+mod recovery_timer;
 mod rtt;
 mod sack;
+mod scoreboard;
 mod segment;
 mod send;
 mod seq;
@@ -46,6 +55,7 @@ mod time_wait;
 mod timers;
 mod tuning;
 pub(crate) mod tuple;
+mod undo;
 mod window;
 
 #[cfg(test)]
@@ -148,6 +158,12 @@ impl Tcp {
                 self.apply(index, outcome, ctx);
             }
         }
+        while let Some(send) = self.shared.pacing.poll_expired(ctx.now) {
+            let owner = self.shared.send.get(send).map(|state| state.owner);
+            if let Some((index, conn)) = owner.and_then(|index| Some((index, self.conns.at_mut(index)?))) {
+                self.shared.queue_transmit(conn, index);
+            }
+        }
         while let Some(index) = self.shared.listeners.wheel.poll_expired(ctx.now) {
             input::half_open_timeout(index, &mut self.shared, ctx);
         }
@@ -158,10 +174,8 @@ impl Tcp {
 
     /// When [`Tcp::handle_timeout`] has something to do, at the earliest.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [&self.shared.wheel, &self.shared.listeners.wheel, &self.shared.time_waits.wheel]
-            .into_iter()
-            .filter_map(|wheel| wheel.next_deadline())
-            .min()
+        let Shared { wheel, pacing, listeners, time_waits, .. } = &self.shared;
+        [wheel, pacing, &listeners.wheel, &time_waits.wheel].into_iter().filter_map(|wheel| wheel.next_deadline()).min()
     }
 
     /// The burst is over and the application had its turn: received data that is still here and lies in mostly empty

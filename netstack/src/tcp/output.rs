@@ -1,27 +1,32 @@
 //! Building and sending segments.
 //!
 //! ```text
-//!   plan (what, from recovery and windows) ─▶ frame: payload gathered from the send queue, header pushed in front,
+//!   plan.rs (what, from recovery and windows) ─▶ frame: payload gathered from the send queue, header pushed in front,
 //!   checksum ─▶ Egress::send
 //! ```
 //!
 //! The only copy of a payload is the one into the frame that the NIC reads. An acknowledgment rides on data whenever
 //! there is data: connections are served here after the application had its turn, so an answer carries it.
 
+use super::Ctx;
 use super::config::EcnMode;
-use super::congestion::CongestionControl;
 use super::control_block::{Conn, NONE, Phase, clock_ms, flag};
 use super::emit::seal;
+use super::plan::{self, Plan, Turn};
 use super::sack::Blocks;
+use super::scoreboard::{Record, mark};
 use super::segment::{ACK, CWR, ECE, FIN, Header, PSH, SYN, Timestamps};
 use super::seq::Seq;
 use super::shared::Shared;
 use super::state::State;
+use super::timers::{self, Deadline};
 use super::tuple::Tuple;
 use super::window::{acknowledgment_due, advertise};
-use super::{Ctx, recovery, timers};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
+
+/// The ECN field of an ECN-capable packet, ECT(0) (RFC 3168 §5).
+const ECT_0: u8 = 0b10;
 
 /// What one turn of a connection did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,15 +39,6 @@ pub(crate) struct Progress {
     pub(crate) starved: bool,
 }
 
-/// A data segment that may be sent now.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Plan {
-    seq: Seq,
-    len: u32,
-    fin: bool,
-    again: bool,
-}
-
 /// Sends what the connection has to say, `budget` frames at most.
 pub(crate) fn transmit(conn: &mut Conn, index: u32, shared: &mut Shared, ctx: &mut Ctx<'_>, budget: usize) -> Progress {
     let mut progress = Progress::default();
@@ -53,7 +49,7 @@ pub(crate) fn transmit(conn: &mut Conn, index: u32, shared: &mut Shared, ctx: &m
                 count(send_syn(conn, shared, ctx), &mut progress);
             }
         }
-        _ => synchronized(conn, shared, ctx, budget, &mut progress),
+        _ => synchronized(conn, index, shared, ctx, budget, &mut progress),
     }
     shared.arm(conn, index);
     progress
@@ -67,25 +63,17 @@ fn count(sent: bool, progress: &mut Progress) {
     }
 }
 
-fn synchronized(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>, budget: usize, progress: &mut Progress) {
+fn synchronized(
+    conn: &mut Conn,
+    index: u32,
+    shared: &mut Shared,
+    ctx: &mut Ctx<'_>,
+    budget: usize,
+    progress: &mut Progress,
+) {
     // Data first: its segments carry the acknowledgment.
-    if conn.send_queued > 0 || conn.has(flag::FIN_QUEUED) {
-        while !progress.starved {
-            let Some(plan) = next_segment(conn, shared, ctx.now) else { break };
-            if progress.frames >= budget {
-                progress.more = true;
-                break;
-            }
-            count(send_data(conn, plan, shared, ctx), progress);
-            if all_is_said(conn) {
-                conn.clear(flag::CWND_LIMITED);
-                return;
-            }
-        }
-        if !progress.more {
-            note_limit(conn, shared);
-        }
-        timers::watch_window(conn, shared, ctx.now);
+    if (conn.send_queued > 0 || conn.has(flag::FIN_QUEUED)) && send_queued(conn, index, shared, ctx, budget, progress) {
+        return;
     }
     if progress.starved {
         return;
@@ -108,108 +96,72 @@ fn synchronized(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>, budget:
     }
 }
 
-/// True in the usual case after a segment: what was queued is out, the acknowledgment went with it, nothing else is due.
+/// Sends from the queue what may leave now. True in the usual case: what was queued is out, the acknowledgment went with
+/// it, and nothing else is due.
+#[inline]
+fn send_queued(
+    conn: &mut Conn,
+    index: u32,
+    shared: &mut Shared,
+    ctx: &mut Ctx<'_>,
+    budget: usize,
+    progress: &mut Progress,
+) -> bool {
+    if conn.send == NONE {
+        if conn.has(flag::FIN_SENT) {
+            return false;
+        }
+        // A FIN alone.
+        shared.send.take(&mut conn.send).owner = index;
+    }
+    let begun = progress.frames;
+    let mut turn = Turn::new(ctx.now, shared);
+    let mut done = false;
+    while !progress.starved {
+        let Some(state) = shared.send.get_mut(conn.send) else { break };
+        let Some(plan) = plan::next(conn, state, &mut turn) else { break };
+        if progress.frames >= budget {
+            progress.more = true;
+            break;
+        }
+        count(send_data(conn, plan, &mut turn, shared, ctx), progress);
+        done = all_is_said(conn);
+        if done {
+            break;
+        }
+    }
+    if let Some(until) = turn.held_until {
+        shared.pacing.schedule(conn.send, until);
+    }
+    if let Some(state) = shared.send.get_mut(conn.send) {
+        if !progress.more {
+            plan::note_usage(conn, state);
+        }
+        if progress.frames > begun && conn.deadline != Deadline::Window {
+            timers::choose(conn, state, ctx.now);
+        }
+    }
+    if !done {
+        timers::watch_window(conn, shared, ctx.now);
+    }
+    done
+}
+
+/// True in the usual case after a segment.
 #[inline]
 fn all_is_said(conn: &Conn) -> bool {
     const DUE: u32 = flag::FIN_QUEUED | flag::PROBE_DUE | flag::KEEP_ALIVE_DUE | flag::ACK_NOW | flag::ACK_PENDING;
     conn.snd_nxt == conn.data_end() && conn.phase == Phase::Open && !conn.has(DUE)
 }
 
-/// Notes whether it was the congestion window that ended sending: only then does it grow (RFC 7661 §4.2).
-#[inline]
-fn note_limit(conn: &mut Conn, shared: &Shared) {
-    let waits = conn.data_end().after(conn.snd_nxt);
-    if waits && recovery::pipe(conn, shared) + u32::from(conn.mss) > conn.congestion.window() {
-        conn.set(flag::CWND_LIMITED);
-    } else {
-        conn.clear(flag::CWND_LIMITED);
-    }
-}
-
-/// What goes next: a probe, what is lost, new data, the FIN.
-fn next_segment(conn: &mut Conn, shared: &Shared, now: Instant) -> Option<Plan> {
-    if !conn.state.can_transmit() {
-        return None;
-    }
-    if conn.has(flag::PROBE_DUE) {
-        conn.clear(flag::PROBE_DUE);
-        // One byte at least, and what the window takes when it is open but too small for the rule of new_segment.
-        let available = conn.send_queued.min(conn.snd_wnd.clamp(1, u32::from(conn.mss)));
-        let fin = available == 0 && conn.has(flag::FIN_QUEUED);
-        return (available > 0 || fin).then_some(Plan { seq: conn.snd_una, len: available, fin, again: true });
-    }
-    // In the usual case everything sent was acknowledged: no scoreboard, nothing in flight.
-    let pipe = if conn.snd_nxt == conn.snd_una { 0 } else { recovery::pipe(conn, shared) };
-    let window = conn.congestion.window();
-    if conn.phase != Phase::Open
-        && let Some(plan) = lost_segment(conn, shared, pipe, window)
-    {
-        return Some(plan);
-    }
-    let plan = new_segment(conn, pipe, window, shared, now);
-    if plan.is_none() && conn.phase != Phase::Open && pipe < window && recovery::widen(conn, shared) {
-        return lost_segment(conn, shared, pipe, window);
-    }
-    plan
-}
-
-fn lost_segment(conn: &Conn, shared: &Shared, pipe: u32, window: u32) -> Option<Plan> {
-    let mss = u32::from(conn.mss);
-    let (seq, room) = recovery::next_hole(conn, shared)?;
-    // RFC 6675 §5 step C: while the window has room for a segment; the first one goes in any case (step 4.3).
-    if conn.high_rxt != conn.snd_una && window.saturating_sub(pipe) < mss {
-        return None;
-    }
-    let data = conn.data_end().saturating_since(seq).min(room).min(mss);
-    let fin = conn.has(flag::FIN_SENT) && seq + data == conn.data_end() && room > data;
-    (data > 0 || fin).then_some(Plan { seq, len: data, fin, again: true })
-}
-
-fn new_segment(conn: &mut Conn, pipe: u32, window: u32, shared: &Shared, now: Instant) -> Option<Plan> {
-    let mss = u32::from(conn.mss);
-    let available = conn.data_end().saturating_since(conn.snd_nxt);
-    let fin = conn.has(flag::FIN_QUEUED) && !conn.has(flag::FIN_SENT);
-    if available == 0 && !fin {
-        return None;
-    }
-    let idle = conn.snd_nxt == conn.snd_una;
-    if idle && u64::from(now_minus(now, conn.sent_ms)) * 1_000 > conn.rtt.rto_us(0, shared.rto) {
-        // RFC 5681 §4.1
-        conn.congestion.on_restart(now, mss);
-    }
-    let window = conn.congestion.window().min(window);
-    let peer = (conn.snd_una + conn.snd_wnd).saturating_since(conn.snd_nxt);
-    let congestion = window.saturating_sub(pipe);
-    let len = available.min(mss).min(peer).min(congestion);
-    let all = len == available;
-    let allowed = if len == mss {
-        true
-    } else if all {
-        // RFC 9293 §3.7.4: Nagle holds a small segment back while anything is unacknowledged.
-        (available > 0 || congestion > 0 || idle) && (idle || fin || !conn.has(flag::NAGLE))
-    } else {
-        // RFC 9293 §3.8.6.2.1: a part only when it is half of the largest window ever offered, or of the only one.
-        len > 0 && (len >= conn.max_snd_wnd / 2) && peer <= congestion
-    };
-    if !allowed {
-        return None;
-    }
-    // The FIN needs a number of the window like data, unless it could never be sent.
-    let fin = fin && all && (len < peer || (idle && available == 0));
-    (len > 0 || fin).then_some(Plan { seq: conn.snd_nxt, len, fin, again: false })
-}
-
-fn now_minus(now: Instant, then_ms: u32) -> u32 {
-    clock_ms(now).wrapping_sub(then_ms)
-}
-
 /// Sends one data segment (or a FIN); false when there is no frame.
-fn send_data(conn: &mut Conn, plan: Plan, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
+fn send_data(conn: &mut Conn, plan: Plan, turn: &mut Turn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
     let Some(mut frame) = ctx.egress.alloc() else {
         shared.counters.bump(TcpCounter::DropNoFrame);
         return false;
     };
-    let blocks = sack_blocks(conn, shared);
+    let urgent_ack = conn.flags & flag::ACK_NOW;
+    let (blocks, withheld) = blocks_beside(conn, &plan, shared);
     // A segment with SACK blocks carries less, so that it stays within the path's size.
     let room = u32::from(conn.mss).saturating_sub(blocks_len(&blocks)).max(1);
     let mut len = plan.len.min(room);
@@ -227,40 +179,93 @@ fn send_data(conn: &mut Conn, plan: Plan, shared: &mut Shared, ctx: &mut Ctx<'_>
     if len == 0 && !fin {
         return true;
     }
-    let end = plan.seq + len;
     let mut header = acknowledging(conn, plan.seq, blocks, ctx.now);
+    if withheld {
+        // The blocks follow in a segment of their own.
+        conn.set(urgent_ack);
+    }
     if fin {
         header.flags |= FIN;
     }
-    if end == conn.data_end() {
+    if plan.seq + len == conn.data_end() {
         header.flags |= PSH;
     }
-    note_sent(conn, plan.seq, end + u32::from(fin), fin, plan.again, shared, ctx.now);
+    let ecn = mark_capable(conn, &plan, len, &mut header);
+    note_sent(conn, &plan, len, fin, turn, shared);
     shared.counters.add(TcpCounter::TxBytes, u64::from(len));
     let Conn { tuple, path, .. } = conn;
-    seal(&header, frame, tuple, path, shared, ctx);
+    seal(&header, frame, ecn, tuple, path, shared, ctx);
     true
 }
 
-/// What sending `seq..end` changes: numbers, timers, measurements.
+/// RFC 3168 §6.1.4, §6.1.5: new data is marked ECN-capable, nothing else; §6.1.2: and it tells of a reduction.
 #[inline]
-fn note_sent(conn: &mut Conn, seq: Seq, end: Seq, fin: bool, again: bool, shared: &mut Shared, now: Instant) {
-    if fin {
-        conn.set(flag::FIN_SENT);
+fn mark_capable(conn: &mut Conn, plan: &Plan, len: u32, header: &mut Header) -> u8 {
+    if !conn.sends_ect() || plan.again.is_some() || len == 0 || conn.deadline == Deadline::Window {
+        return 0;
     }
-    if again && seq.before(conn.snd_nxt) {
-        // Karn's rule (RFC 6298 §3): what was sent twice is not timed.
+    if conn.has(flag::CWR_DUE) {
+        conn.clear(flag::CWR_DUE);
+        header.flags |= CWR;
+    }
+    ECT_0
+}
+
+/// What sending changes: numbers, records, timers, measurements.
+#[inline]
+fn note_sent(conn: &mut Conn, plan: &Plan, len: u32, fin: bool, turn: &mut Turn, shared: &mut Shared) {
+    let Some(state) = shared.send.get_mut(conn.send) else { return };
+    let numbers = len + u32::from(fin);
+    let idle = state.board.is_empty();
+    let sent_at = state.stamp(turn.now);
+    let (snapshot, app_limited) = state.sampler.on_send(&conn.totals, sent_at, numbers, state.board.in_flight(), idle);
+    let first = match plan.again {
+        Some(key) => {
+            // Karn's rule (RFC 6298 §3): what was sent twice is not timed; the record knows.
+            let first = state.board.first().is_some_and(|(first, _)| first == key);
+            state.board.resend(key, sent_at, snapshot, app_limited);
+            state.undo.on_retransmission(turn.now);
+            state.forced = false;
+            shared.counters.bump(TcpCounter::TxRetransmits);
+            first
+        }
+        None => {
+            let marks = if fin { mark::FIN } else { 0 } | if app_limited { mark::APP_LIMITED } else { 0 };
+            state.board.push(Record::new(plan.seq, numbers, marks, sent_at, snapshot));
+            conn.snd_nxt = plan.seq + numbers;
+            if fin {
+                conn.set(flag::FIN_SENT);
+            }
+            idle
+        }
+    };
+    // RFC 6298 §5.1: the timer runs while anything is in flight; the first segment's retransmission gives it anew.
+    if first {
+        timers::restart_timeout(conn, state, shared.rto, turn.now);
+    }
+    state.prr.sent(numbers);
+    if let Some(rate) = &turn.rate {
+        state.pacer.sent(rate, numbers, turn.now);
+    }
+    if plan.probe {
+        conn.probe.sent(conn.snd_nxt, plan.again.is_some());
+        shared.counters.bump(TcpCounter::TxLossProbes);
+    }
+    conn.sent_ms = clock_ms(turn.now);
+}
+
+/// The SYN is out: it is timed, and the timer runs.
+fn note_syn_sent(conn: &mut Conn, shared: &mut Shared, now: Instant) {
+    if conn.has(flag::SYN_RESENT) && conn.snd_nxt != conn.iss {
+        // Karn's rule (RFC 6298 §3)
         conn.clear(flag::RTT_TIMED);
-        conn.high_rxt = conn.high_rxt.max(end);
         shared.counters.bump(TcpCounter::TxRetransmits);
     } else if !conn.has(flag::RTT_TIMED) {
         conn.set(flag::RTT_TIMED);
-        conn.timed_seq = end;
         conn.timed_at = now;
     }
-    conn.snd_nxt = conn.snd_nxt.max(end);
+    conn.snd_nxt = conn.snd_nxt.max(conn.iss + 1);
     conn.sent_ms = clock_ms(now);
-    // RFC 6298 §5.1: the timer runs while anything is in flight.
     if conn.retransmit_at == Instant::FAR_FUTURE {
         timers::restart_retransmit(conn, shared, now);
     }
@@ -306,6 +311,20 @@ fn held_blocks(conn: &mut Conn, shared: &mut Shared) -> Blocks {
     blocks
 }
 
+/// The SACK blocks that go with a segment, and whether there are some that do not fit: what is sent again keeps its size.
+#[inline]
+fn blocks_beside(conn: &mut Conn, plan: &Plan, shared: &mut Shared) -> (Blocks, bool) {
+    if plan.again.is_none() || conn.recv == NONE || plan.len + blocks_most(conn) <= u32::from(conn.mss) {
+        return (sack_blocks(conn, shared), false);
+    }
+    (Blocks::default(), conn.has(flag::SACK))
+}
+
+/// Bytes that SACK blocks take at most (RFC 7323 §3.2: three fit beside timestamps).
+fn blocks_most(conn: &Conn) -> u32 {
+    4 + 8 * if conn.has(flag::TIMESTAMPS) { 3 } else { 4 }
+}
+
 fn blocks_len(blocks: &Blocks) -> u32 {
     if blocks.is_empty() { 0 } else { 4 + 8 * u32::from(blocks.count) }
 }
@@ -319,7 +338,7 @@ pub(crate) fn send_empty(conn: &mut Conn, seq: Seq, shared: &mut Shared, ctx: &m
     let blocks = sack_blocks(conn, shared);
     let header = acknowledging(conn, seq, blocks, ctx.now);
     let Conn { tuple, path, .. } = conn;
-    seal(&header, frame, tuple, path, shared, ctx);
+    seal(&header, frame, 0, tuple, path, shared, ctx);
     true
 }
 
@@ -354,9 +373,9 @@ fn send_syn(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
     let scaled = if crossed { conn.has(flag::SCALED) } else { config.window_scaling };
     header.window_scale = scaled.then_some(conn.rcv_scale);
     conn.clear(flag::SYN_DUE);
-    note_sent(conn, conn.iss, conn.iss + 1, false, conn.has(flag::SYN_RESENT), shared, ctx.now);
+    note_syn_sent(conn, shared, ctx.now);
     let Conn { tuple, path, .. } = conn;
-    seal(&header, frame, tuple, path, shared, ctx);
+    seal(&header, frame, 0, tuple, path, shared, ctx);
     true
 }
 

@@ -1,30 +1,72 @@
-//! Loss recovery: what is in flight, what is lost, and what to send next (RFC 6675, RFC 6582, RFC 3042, RFC 5681).
+//! Loss recovery: what is lost, when that is congestion, and when it was a mistake (RFC 8985, 6675, 6582, 5682, 3042).
 //!
 //! ```text
-//!   SND.UNA        HighRxt        lost edge               SND.NXT
-//!      |── sent again ──|── lost ─────|── in flight ─────────|        minus what is SACKed, everywhere
+//!                   a loss ─▶ Recovery ──┐ everything acknowledged that was out when it began
+//!   Open ─ ECN echo ─▶ Reduced ──────────┼──▶ Open
+//!                 timeout ─▶ Loss ───────┘ or it proves to have been needless: then the window is as it was before
 //! ```
 //!
-//! One model serves all three cases. With SACK the lost edge follows the scoreboard; without, each duplicate
-//! acknowledgment stands for one segment that left, and a partial acknowledgment moves the edge by one segment
-//! (NewReno); after a timeout everything sent before it counts as lost.
+//! The scoreboard knows what is in flight, SACKed and lost. With SACK, losses are RACK's; without, the third duplicate
+//! acknowledgment and each partial one stand for one. This file reacts to acknowledgments, recovery_timer.rs to timers.
 
-use super::congestion::CongestionControl;
+use super::congestion::{Ack, CongestionControl};
 use super::control_block::{Conn, Phase, flag};
-use super::sack::{Blocks, RangeSet};
-use super::seq::Seq;
-use super::shared::Shared;
-use crate::counters::TcpCounter;
+use super::delivery::{Delivery, Echo};
+use super::probe::Verdict;
+use super::prr::{Prr, Step};
+use super::rack::DUP_THRESH;
+use super::sack::{Blocks, Range};
+use super::send::SendState;
+use crate::counters::{TcpCounter, TcpCounters};
 use crate::time::Instant;
 
-/// Duplicate acknowledgments, or SACKed segments, that mean a loss (RFC 5681 §3.2, RFC 6675 §2).
-const DUP_THRESH: u32 = 3;
-/// Ranges of one scoreboard; beyond it new islands are not noted (and sent again needlessly at worst).
-const MAX_RANGES: usize = 128;
+/// F-RTO (RFC 5682): whether a timeout is being told from a delay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Frto {
+    /// It is not, or not any more.
+    #[default]
+    Off,
+    /// The first segment was sent again (step 1).
+    Armed,
+    /// An acknowledgment moved on; new data is sent, and the next acknowledgment decides (step 2b).
+    Testing,
+}
 
-/// Takes in the SACK blocks of an acknowledgment; true when they told something new (RFC 6675 §2, "duplicate ACK").
-pub(crate) fn note_sack(conn: &Conn, blocks: &Blocks, ack: Seq, shared: &mut Shared) -> bool {
-    let mut news = 0;
+/// An acknowledgment of a connection that has something in flight.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) now: Instant,
+    /// Sequence numbers by which SND.UNA moved on.
+    pub(crate) bytes: u32,
+    /// A duplicate acknowledgment of a peer without SACK (RFC 5681 §2).
+    pub(crate) duplicate: bool,
+    /// The duplicate that the peer reports (RFC 2883).
+    pub(crate) dsack: Option<Range>,
+    pub(crate) echo: Option<Echo>,
+    /// The peer echoes a congestion mark (RFC 3168 §6.1.2).
+    pub(crate) marked: bool,
+    /// Bytes in flight before.
+    pub(crate) prior_in_flight: u32,
+    /// The round-trip time that it measured, in microseconds.
+    pub(crate) rtt_us: Option<u64>,
+}
+
+impl Arrival {
+    #[inline]
+    fn advanced(&self) -> bool {
+        self.bytes > 0
+    }
+}
+
+/// Takes in the SACK blocks of an acknowledgment; the duplicate that they report, if they do.
+pub(crate) fn note_sack(
+    conn: &Conn,
+    state: &mut SendState,
+    blocks: &Blocks,
+    delivery: &mut Delivery,
+    counters: &mut TcpCounters,
+) -> Option<Range> {
+    let mut dsack = None;
     for (position, &(start, end)) in blocks.as_slice().iter().enumerate() {
         // RFC 2883 §4: a first block at or below the acknowledgment, or inside of the second, reports a duplicate.
         let inside_second = position == 0
@@ -32,175 +74,344 @@ pub(crate) fn note_sack(conn: &Conn, blocks: &Blocks, ack: Seq, shared: &mut Sha
                 .as_slice()
                 .get(1)
                 .is_some_and(|second| second.0.at_or_before(start) && end.at_or_before(second.1));
-        if end.at_or_before(ack) || inside_second {
-            shared.counters.bump(TcpCounter::DsackReceived);
+        if end.at_or_before(conn.snd_una) || inside_second {
+            counters.bump(TcpCounter::DsackReceived);
+            // A duplicate of more than was ever in flight is an invention.
+            let length = end.since(start);
+            if position == 0 && start.before(end) && length <= conn.max_snd_wnd.max(u32::from(conn.mss)) {
+                dsack = Some((start, end));
+            }
             continue;
         }
         // Blocks outside of what is in flight are forged or mangled.
-        if start.before(ack) || !start.before(end) || end.after(conn.snd_nxt) {
+        if start.before(conn.snd_una) || !start.before(end) || end.after(conn.snd_nxt) {
             continue;
         }
-        if let Some(state) = shared.send.get_mut(conn.send) {
-            news += state.sacked.insert(start, end, MAX_RANGES).unwrap_or(0);
-        }
+        state.board.sack(start, end, delivery);
     }
-    news > 0
-}
-
-/// RFC 6675 §4, IsLost: the highest number below which enough has been SACKed above; `una` when there is none.
-fn sack_edge(sacked: &RangeSet, una: Seq, mss: u32) -> Seq {
-    let mut bytes = 0;
-    for (islands, range) in (1u32..).zip(sacked.ranges().iter().rev()) {
-        bytes += range.1.since(range.0);
-        if islands >= DUP_THRESH || bytes > (DUP_THRESH - 1) * mss {
-            return range.0;
-        }
-    }
-    una
-}
-
-/// A duplicate acknowledgment, or one with news in its SACK blocks, arrived: decides whether something is lost.
-pub(crate) fn on_duplicate(conn: &mut Conn, shared: &mut Shared, now: Instant) {
-    let mss = u32::from(conn.mss);
-    if conn.has(flag::SACK)
-        && let Some(state) = shared.send.get(conn.send)
-    {
-        let edge = sack_edge(&state.sacked, conn.snd_una, mss);
-        conn.lost_edge = conn.lost_edge.max(edge);
-    }
-    if conn.phase != Phase::Open {
-        return;
-    }
-    // RFC 6675 §5: the third duplicate, or a scoreboard that says so. RFC 6582 §3.2 step 2 and RFC 6675 §5.1: not for
-    // what was in flight at an earlier recovery or timeout.
-    let third = u32::from(conn.dup_acks) >= DUP_THRESH;
-    if (third || conn.lost_edge.after(conn.snd_una)) && conn.snd_una.at_or_after(conn.recover) {
-        enter(conn, shared, now);
-    }
-}
-
-fn enter(conn: &mut Conn, shared: &mut Shared, now: Instant) {
-    let in_flight = conn.outstanding();
-    conn.phase = Phase::Recovery;
-    conn.recover = conn.snd_nxt;
-    conn.high_rxt = conn.snd_una;
-    // RFC 6675 §5 step 4.3, RFC 6582 §3.2 step 2: the first segment is taken as lost.
-    conn.lost_edge = conn.lost_edge.max((conn.snd_una + u32::from(conn.mss)).min(conn.snd_nxt));
-    conn.congestion.on_loss(now, in_flight, u32::from(conn.mss));
-    shared.counters.bump(TcpCounter::FastRecoveries);
-}
-
-/// The acknowledgment moved on: to `conn.snd_una`, over `bytes` bytes. Ends recovery, or steps on in it.
-pub(crate) fn on_advance(conn: &mut Conn, shared: &mut Shared, bytes: u32) {
-    let mss = u32::from(conn.mss);
-    conn.high_rxt = conn.high_rxt.max(conn.snd_una);
-    conn.lost_edge = conn.lost_edge.max(conn.snd_una);
-    if conn.phase == Phase::Open {
-        conn.dup_acks = 0;
-        return;
-    }
-    if conn.snd_una.at_or_after(conn.recover) {
-        // RFC 6675 §5 (A), RFC 6582 §3.2 step 3: a full acknowledgment.
-        conn.phase = Phase::Open;
-        conn.dup_acks = 0;
-        conn.lost_edge = conn.snd_una;
-        return;
-    }
-    if conn.phase == Phase::Recovery {
-        let sacked = shared.send.get(conn.send).is_some_and(|state| !state.sacked.is_empty());
-        if !sacked {
-            // RFC 6582 §3.2 step 3: a partial acknowledgment shows that the next segment is lost, too.
-            conn.dup_acks = conn.dup_acks.saturating_sub((bytes / mss).min(255) as u8);
-            conn.lost_edge = conn.lost_edge.max((conn.snd_una + mss).min(conn.recover));
-        }
-    }
-}
-
-/// The retransmission timer fired (RFC 6298 §5.4, RFC 5681 §3.1): everything in flight counts as lost.
-pub(crate) fn on_timeout(conn: &mut Conn, shared: &mut Shared, now: Instant) {
-    let first = conn.retries == 0;
-    let in_flight = conn.outstanding();
-    conn.congestion.on_timeout(now, in_flight, u32::from(conn.mss), first);
-    conn.phase = Phase::Loss;
-    conn.recover = conn.snd_nxt;
-    conn.high_rxt = conn.snd_una;
-    conn.lost_edge = conn.snd_nxt;
-    conn.dup_acks = 0;
-    conn.clear(flag::RTT_TIMED);
-    let una = conn.snd_una;
-    if let Some(state) = shared.send.get_mut(conn.send)
-        && (!first || state.sacked.covering(una).is_some())
-        && !state.sacked.is_empty()
-    {
-        // RFC 2018 §8: the peer may have taken back what it SACKed; it surely has when SND.UNA is in a block.
-        state.sacked.clear();
-        shared.counters.bump(TcpCounter::SackReneged);
-    }
-}
-
-/// The peer opened a window that had been probed: it did not take what the probes carried, which is sent again first.
-pub(crate) fn on_window_opened(conn: &mut Conn) {
-    if conn.phase == Phase::Open && conn.outstanding() > 0 {
-        conn.phase = Phase::Loss;
-        conn.recover = conn.snd_nxt;
-        conn.high_rxt = conn.snd_una;
-        conn.lost_edge = conn.snd_nxt;
-    }
+    dsack
 }
 
 /// Bytes in the network (RFC 6675 §4, SetPipe).
-pub(crate) fn pipe(conn: &Conn, shared: &Shared) -> u32 {
-    let outstanding = conn.outstanding();
-    let sacked = shared.send.get(conn.send).map(|state| &state.sacked).filter(|sacked| !sacked.is_empty());
-    if conn.phase == Phase::Open {
-        let left = match sacked {
-            Some(sacked) => sacked.bytes(),
-            // RFC 3042: each of the first two duplicates lets one new segment out.
-            None => u32::from(conn.dup_acks.min(2)) * u32::from(conn.mss),
-        };
-        return outstanding.saturating_sub(left);
+#[inline]
+pub(crate) fn pipe(conn: &Conn, state: &SendState) -> u32 {
+    let in_flight = state.board.in_flight();
+    if state.dup_acks == 0 {
+        return in_flight;
     }
-    let edge = conn.lost_edge.clamp(conn.snd_una, conn.snd_nxt);
-    let again = conn.high_rxt.clamp(conn.snd_una, edge);
-    let mut bytes = conn.snd_nxt.since(edge) + again.since(conn.snd_una);
-    match sacked {
-        Some(sacked) => {
-            bytes -= sacked.covered_in(edge, conn.snd_nxt) + sacked.covered_in(conn.snd_una, again);
-        }
-        None => bytes = bytes.saturating_sub(u32::from(conn.dup_acks) * u32::from(conn.mss)),
-    }
-    bytes
+    // RFC 3042: before recovery each of the first two duplicates lets one new segment out.
+    let left = if conn.phase == Phase::Open { state.dup_acks.min(DUP_THRESH - 1) } else { state.dup_acks };
+    in_flight.saturating_sub(left.saturating_mul(u32::from(conn.mss)))
 }
 
-/// The first part of what is lost and not sent again yet (RFC 6675 §4, NextSeg rule 1): where, and how many numbers.
-pub(crate) fn next_hole(conn: &Conn, shared: &Shared) -> Option<(Seq, u32)> {
-    if conn.phase == Phase::Open {
-        return None;
+/// Bytes that may be in flight now.
+#[inline]
+pub(crate) fn window(conn: &Conn, state: &SendState) -> u32 {
+    match conn.phase {
+        Phase::Recovery | Phase::Reduced if conn.congestion.uses_prr() => state.prr.window(),
+        _ => conn.congestion.window(),
     }
-    let mut start = conn.high_rxt.max(conn.snd_una);
-    let mut end = conn.lost_edge.min(conn.snd_nxt);
-    if let Some(state) = shared.send.get(conn.send) {
-        if let Some(range) = state.sacked.covering(start) {
-            start = range.1;
-        }
-        if let Some(range) = state.sacked.next_after(start) {
-            end = end.min(range.0);
-        }
-    }
-    start.before(end).then(|| (start, end.since(start)))
 }
 
-/// RFC 6675 §4, NextSeg rule 3: nothing new can be sent, so what lies below the highest SACK counts as lost.
-pub(crate) fn widen(conn: &mut Conn, shared: &Shared) -> bool {
-    if conn.phase != Phase::Recovery {
-        return false;
+/// Learns from an acknowledgment. `conn` and the scoreboard have it already.
+#[inline]
+pub(crate) fn on_ack(
+    conn: &mut Conn,
+    state: &mut SendState,
+    arrival: &Arrival,
+    delivery: &Delivery,
+    counters: &mut TcpCounters,
+) {
+    let now = arrival.now;
+    let lost_before = conn.totals.lost;
+    let repaired = matches!(conn.phase, Phase::Recovery | Phase::Reduced);
+    conn.totals.delivered += u64::from(delivery.bytes);
+    if let Some(sent_at) = delivery.rack {
+        state.rack.delivered(sent_at, now);
     }
-    let highest = shared.send.get(conn.send).and_then(|state| state.sacked.ranges().last());
-    match highest {
-        Some(range) if range.0.after(conn.lost_edge) => {
-            conn.lost_edge = range.0;
-            true
+    let usual = conn.phase == Phase::Open
+        && state.board.sacked_segments() == 0
+        && state.board.lost() == 0
+        && state.dup_acks == 0
+        && !(arrival.duplicate
+            || arrival.marked
+            || arrival.dsack.is_some()
+            || delivery.reordered
+            || conn.probe.is_out());
+    let delivered = if usual { delivery.bytes } else { unusual(conn, state, arrival, delivery, counters) };
+    let rate =
+        delivery.newest.and_then(|newest| state.sampler.on_delivered(&conn.totals, &newest, now, conn.rtt.min_us()));
+    let window = conn.congestion.window();
+    let ack = Ack {
+        now,
+        acked: arrival.bytes,
+        delivered,
+        lost: (conn.totals.lost - lost_before) as u32,
+        prior_in_flight: arrival.prior_in_flight,
+        in_flight: pipe(conn, state),
+        limited: conn.phase == Phase::Loss || state.usage.is_limited(window, window < conn.congestion.ssthresh()),
+        // The acknowledgment that ends recovery does not grow the window that it leaves (RFC 6582 §3.2 step 3).
+        in_recovery: repaired || matches!(conn.phase, Phase::Recovery | Phase::Reduced),
+        mss: u32::from(conn.mss),
+        rtt: arrival.rtt_us.map(core::time::Duration::from_micros),
+        srtt: conn.rtt.srtt(),
+        rate,
+    };
+    conn.congestion.on_ack(&ack);
+}
+
+/// Everything but an acknowledgment in order. Bytes delivered, those that duplicates stand for included.
+#[inline(never)]
+fn unusual(
+    conn: &mut Conn,
+    state: &mut SendState,
+    arrival: &Arrival,
+    delivery: &Delivery,
+    counters: &mut TcpCounters,
+) -> u32 {
+    let lost_before = conn.totals.lost;
+    note_reordering(conn, state, arrival, delivery, counters);
+    let delivered = count_duplicates(conn, state, arrival, delivery);
+    judge_probe(conn, arrival, delivery, counters);
+    if arrival.marked {
+        reduce_for_mark(conn, state, arrival, delivery.bytes, counters);
+    }
+    let before = conn.phase;
+    proceed(conn, state, arrival, delivery, counters);
+    if !conn.has(flag::SACK) {
+        mark_by_duplicates(conn, state, arrival, before);
+    }
+    detect(conn, state, arrival.now);
+    if state.board.lost() > 0 && matches!(conn.phase, Phase::Open | Phase::Reduced) {
+        enter(conn, state, arrival.now, delivery.bytes, counters);
+    }
+    if matches!(conn.phase, Phase::Recovery | Phase::Reduced) {
+        let in_flight = pipe(conn, state);
+        let safe = arrival.advanced() && conn.totals.lost == lost_before;
+        let (ssthresh, mss) = (conn.congestion.ssthresh(), u32::from(conn.mss));
+        state.prr.on_ack(&Step { delivered, in_flight, ssthresh, mss, safe });
+    }
+    delivered
+}
+
+/// Reordering and needless retransmissions give segments more time (RFC 8985 §6.2, steps 3 and 4).
+fn note_reordering(
+    conn: &mut Conn,
+    state: &mut SendState,
+    arrival: &Arrival,
+    delivery: &Delivery,
+    counters: &mut TcpCounters,
+) {
+    if delivery.reordered && !conn.reordering.seen {
+        conn.reordering.seen = true;
+        counters.bump(TcpCounter::ReorderingSeen);
+    }
+    if let Some(dsack) = arrival.dsack {
+        state.undo.on_dsack(dsack, u32::from(conn.mss));
+        if state.rack.begins_dsack_round(conn.snd_una, conn.snd_nxt) {
+            conn.reordering.widen();
         }
-        _ => false,
     }
+}
+
+/// Without SACK each duplicate stands for a segment that arrived; a later acknowledgment counts it again. Bytes that
+/// arrived, as far as it is known.
+fn count_duplicates(conn: &Conn, state: &mut SendState, arrival: &Arrival, delivery: &Delivery) -> u32 {
+    let mss = u32::from(conn.mss);
+    if conn.has(flag::SACK) {
+        return delivery.bytes;
+    }
+    if arrival.duplicate && conn.phase != Phase::Loss {
+        state.dup_acks = state.dup_acks.saturating_add(1);
+        return mss;
+    }
+    if !arrival.advanced() {
+        return delivery.bytes;
+    }
+    // The first segment acknowledged was missing; the others may have sent the duplicates.
+    let counted = state.dup_acks.min(arrival.bytes.div_ceil(mss).saturating_sub(1));
+    state.dup_acks = if conn.phase == Phase::Recovery { state.dup_acks - counted } else { 0 };
+    delivery.bytes.saturating_sub(counted.saturating_mul(mss)).max(mss.min(delivery.bytes))
+}
+
+/// RFC 8985 §7.4: a probe that repaired the loss of a tail hid a sign of congestion.
+fn judge_probe(conn: &mut Conn, arrival: &Arrival, delivery: &Delivery, counters: &mut TcpCounters) {
+    let bare = !arrival.advanced() && delivery.bytes == 0;
+    if conn.probe.judge(conn.snd_una, arrival.dsack.map(|block| block.1), bare) != Verdict::Repaired {
+        return;
+    }
+    counters.bump(TcpCounter::LossProbeRepairs);
+    if conn.phase == Phase::Open {
+        let mss = u32::from(conn.mss);
+        conn.congestion.on_loss(arrival.now, arrival.prior_in_flight, mss);
+        conn.congestion.on_recovered(arrival.now, mss);
+        announce_reduction(conn);
+    }
+}
+
+/// RFC 3168 §6.1.2: a mark is answered as a loss is, once a window of data, but nothing is sent again.
+fn reduce_for_mark(conn: &mut Conn, state: &mut SendState, arrival: &Arrival, fresh: u32, counters: &mut TcpCounters) {
+    if conn.phase != Phase::Open {
+        return;
+    }
+    conn.congestion.on_ecn(arrival.now, conn.outstanding() + arrival.bytes, u32::from(conn.mss));
+    begin_reduction(conn, state, fresh);
+    conn.phase = Phase::Reduced;
+    conn.recover = conn.snd_nxt;
+    state.undo.end();
+    counters.bump(TcpCounter::EcnReductions);
+}
+
+/// RFC 3168 §6.1.2: the next new data says that the window was reduced, whatever the reason.
+pub(super) fn announce_reduction(conn: &mut Conn) {
+    if conn.has(flag::ECN) {
+        conn.set(flag::CWR_DUE);
+    }
+}
+
+/// Where recovery stands: over, needless, or going on.
+fn proceed(conn: &mut Conn, state: &mut SendState, arrival: &Arrival, delivery: &Delivery, counters: &mut TcpCounters) {
+    let covered = conn.snd_una.at_or_after(conn.recover);
+    let late = arrival.advanced() && state.undo.is_late(arrival.echo);
+    let needless = arrival.dsack.is_some() && state.undo.all_needless();
+    match conn.phase {
+        Phase::Open if needless => undo(conn, state, arrival.now, counters),
+        Phase::Open => {}
+        Phase::Reduced if covered => leave(conn, state, arrival.now),
+        Phase::Reduced => {}
+        Phase::Recovery if needless || (late && (covered || state.board.repeated() == 0)) => {
+            undo(conn, state, arrival.now, counters);
+        }
+        Phase::Recovery if covered => leave(conn, state, arrival.now),
+        Phase::Recovery => {}
+        Phase::Loss if needless || late => {
+            counters.bump(TcpCounter::SpuriousTimeouts);
+            undo(conn, state, arrival.now, counters);
+        }
+        Phase::Loss => after_timeout(conn, state, arrival, delivery, counters),
+    }
+}
+
+/// RFC 5682 §3.1, with SACK as in Linux: a timeout was spurious when something arrives that was not sent again.
+fn after_timeout(
+    conn: &mut Conn,
+    state: &mut SendState,
+    arrival: &Arrival,
+    delivery: &Delivery,
+    counters: &mut TcpCounters,
+) {
+    let covered = conn.snd_una.at_or_after(conn.recover);
+    if state.frto != Frto::Off {
+        // Step 3b. Without SACK an acknowledgment of both kinds proves nothing: the rest may have arrived long ago.
+        if delivery.original && (conn.has(flag::SACK) || !delivery.repeated) {
+            counters.bump(TcpCounter::SpuriousTimeouts);
+            return undo(conn, state, arrival.now, counters);
+        }
+        if conn.snd_nxt.after(conn.recover) {
+            // Step 3a: new data arrives, old does not.
+            if delivery.sacked > 0 || arrival.duplicate {
+                state.frto = Frto::Off;
+            }
+        } else if arrival.advanced() && !covered {
+            conn.recover = conn.snd_nxt;
+            let unsent = conn.data_end().after(conn.snd_nxt);
+            let open = (conn.snd_una + conn.snd_wnd).after(conn.snd_nxt);
+            state.frto = if unsent && open { Frto::Testing } else { Frto::Off };
+            return;
+        }
+    }
+    if covered {
+        leave(conn, state, arrival.now);
+    }
+}
+
+/// Everything that was out when it began is acknowledged (RFC 6675 §5 (A), RFC 6582 §3.2 step 3).
+fn leave(conn: &mut Conn, state: &mut SendState, now: Instant) {
+    conn.phase = Phase::Open;
+    state.dup_acks = 0;
+    state.frto = Frto::Off;
+    conn.reordering.recovered();
+    conn.congestion.on_recovered(now, u32::from(conn.mss));
+}
+
+/// The recovery was needless (RFC 4015 §3.2): nothing is lost, and the window is what it was.
+fn undo(conn: &mut Conn, state: &mut SendState, now: Instant, counters: &mut TcpCounters) {
+    counters.bump(TcpCounter::Undone);
+    if conn.phase != Phase::Loss && !conn.reordering.seen {
+        // What overtook the segment made it look lost.
+        conn.reordering.seen = true;
+        counters.bump(TcpCounter::ReorderingSeen);
+    }
+    state.board.unmark_lost();
+    state.undo.end();
+    conn.congestion.on_undo(now, u32::from(conn.mss));
+    conn.retries = 0;
+    if conn.phase != Phase::Open {
+        leave(conn, state, now);
+    }
+}
+
+/// RFC 5681 §3.2, RFC 6582 §3.2: the third duplicate, then each partial acknowledgment, shows the first segment lost.
+fn mark_by_duplicates(conn: &mut Conn, state: &mut SendState, arrival: &Arrival, before: Phase) {
+    let third = conn.phase == Phase::Open
+        && arrival.duplicate
+        && state.dup_acks >= DUP_THRESH
+        // RFC 6582 §3.2 step 2: not for what was in flight at an earlier recovery or timeout.
+        && conn.snd_una.at_or_after(conn.recover);
+    let partial = conn.phase == Phase::Recovery && before == Phase::Recovery && arrival.advanced();
+    if !(third || partial) {
+        return;
+    }
+    if let Some((key, _)) = state.board.first() {
+        // RFC 6582 §3.2 step 3: it goes at once.
+        state.forced = true;
+        conn.totals.lost += u64::from(state.board.mark_lost(key));
+    }
+}
+
+/// How late a segment may be, in microseconds.
+pub(super) fn reordering_window_us(conn: &Conn, state: &SendState) -> u64 {
+    let repairing = matches!(conn.phase, Phase::Recovery | Phase::Loss);
+    let certain = repairing || state.board.sacked_segments() >= DUP_THRESH;
+    conn.reordering.window_us(certain, conn.rtt.min_us(), conn.rtt.srtt_us())
+}
+
+/// RFC 8985 §6.2, step 5: marks what is past its deadline, and notes when the next one is.
+pub(super) fn detect(conn: &mut Conn, state: &mut SendState, now: Instant) {
+    state.reorder_at = Instant::FAR_FUTURE;
+    if !conn.has(flag::SACK) {
+        return;
+    }
+    let window_us = reordering_window_us(conn, state);
+    while let Some((key, record)) = state.board.oldest()
+        && let Some(deadline) = state.rack.deadline(record.sent_at, window_us)
+    {
+        if deadline > now {
+            state.reorder_at = deadline;
+            return;
+        }
+        conn.totals.lost += u64::from(state.board.mark_lost(key));
+    }
+}
+
+/// RFC 6675 §5 step 4, RFC 6582 §3.2 step 2: recovery begins.
+pub(super) fn enter(conn: &mut Conn, state: &mut SendState, now: Instant, fresh: u32, counters: &mut TcpCounters) {
+    // After a mark in the same window of data it is reduced already (RFC 3168 §6.1.2).
+    if conn.phase == Phase::Open {
+        conn.congestion.on_loss(now, conn.outstanding(), u32::from(conn.mss));
+        begin_reduction(conn, state, fresh);
+        state.undo.begin(conn.snd_una);
+    }
+    conn.phase = Phase::Recovery;
+    conn.recover = conn.snd_nxt;
+    conn.probe.end();
+    state.forced = true;
+    counters.bump(TcpCounter::FastRecoveries);
+}
+
+/// The window falls step by step from here on. What is SACKed already will not be delivered in this recovery; the bytes
+/// `fresh` are those that this acknowledgment delivered.
+fn begin_reduction(conn: &mut Conn, state: &mut SendState, fresh: u32) {
+    state.prr = Prr::new(conn.outstanding() - state.board.sacked() + fresh);
+    announce_reduction(conn);
 }

@@ -18,20 +18,10 @@ impl RangeSet {
         self.bytes = 0;
     }
 
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
     /// Numbers covered.
     #[inline]
     pub(crate) fn bytes(&self) -> u32 {
         self.bytes
-    }
-
-    #[inline]
-    pub(crate) fn ranges(&self) -> &[Range] {
-        &self.ranges
     }
 
     /// Index of the first range that ends after `seq`.
@@ -42,24 +32,6 @@ impl RangeSet {
     /// The range that covers `seq`.
     pub(crate) fn covering(&self, seq: Seq) -> Option<Range> {
         self.ranges.get(self.position(seq)).copied().filter(|range| range.0.at_or_before(seq))
-    }
-
-    /// The first range that begins after `seq`.
-    pub(crate) fn next_after(&self, seq: Seq) -> Option<Range> {
-        let at = self.ranges.partition_point(|range| range.0.at_or_before(seq));
-        self.ranges.get(at).copied()
-    }
-
-    /// Numbers covered in `start..end`.
-    pub(crate) fn covered_in(&self, start: Seq, end: Seq) -> u32 {
-        let mut bytes = 0;
-        for range in self.ranges.iter().skip(self.position(start)) {
-            if range.0.at_or_after(end) {
-                break;
-            }
-            bytes += range.1.min(end).saturating_since(range.0.max(start));
-        }
-        bytes
     }
 
     /// Adds `start..end`, merging; the numbers that were new, or `None` when a range more would exceed `limit`.

@@ -1,52 +1,140 @@
-//! What the application queued and the peer has not acknowledged, by reference.
+//! What the application queued and the peer has not acknowledged, by reference; and all that matters only while something
+//! is queued or in flight.
 //!
 //! ```text
-//!   queue   [ Bytes | Bytes | Bytes ]          sequence number of the first byte left: SND.UNA
-//!              ▲ head      ▲ again    ▲ next
-//!         acknowledged   sent again  sent up to here
+//!   queue   [ Bytes | Bytes | Bytes ]          each with the position behind it in the stream of the queue
+//!              ▲ una      ▲ next
+//!         acknowledged   sent up to here
 //! ```
 //!
-//! Two cursors remember where in the queue the next new and the next repeated segment begin, so that gathering a
-//! segment never walks the queue from its front.
+//! A cursor remembers where the next new segment begins; one that is sent again is found by bisection.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::control_block::NONE;
+use super::pacing::Pacer;
 use super::pool::{self, Reusable};
-use super::sack::RangeSet;
+use super::prr::Prr;
+use super::rack::Rack;
+use super::rate::Sampler;
+use super::recovery::Frto;
+use super::scoreboard::Scoreboard;
+use super::seq::Seq;
+use super::undo::Undo;
+use crate::time::Instant;
 
 /// Queue capacity that a pooled object keeps.
 const KEEP: usize = 64;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Cursor {
-    piece: usize,
-    /// Bytes of that piece behind the cursor.
-    offset: usize,
-    /// Bytes from the first unacknowledged one.
-    position: usize,
+/// Data that was queued in one call.
+#[derive(Debug)]
+struct Piece {
+    /// Position behind it.
+    end: u64,
+    data: Bytes,
 }
 
-/// The send state of a connection that has data.
-#[derive(Debug, Default)]
+/// Where the next new byte lies.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    piece: usize,
+    position: u64,
+}
+
+/// The send state of a connection that has data, or a FIN in flight.
+#[derive(Debug)]
 pub(crate) struct SendState {
-    queue: VecDeque<Bytes>,
-    /// Bytes of the first piece that were acknowledged.
-    head: usize,
+    queue: VecDeque<Piece>,
+    /// Position of the first unacknowledged byte, and behind the last one.
+    una: u64,
+    end: u64,
     next: Cursor,
-    again: Cursor,
-    /// What the peer acknowledged selectively (RFC 2018's scoreboard).
-    pub(crate) sacked: RangeSet,
+    /// Whose it is: the connection's slot.
+    pub(crate) owner: u32,
+    /// When a segment last left; no two leave at the same moment.
+    pub(crate) last_sent_at: Instant,
+    /// When the retransmission timer expires, also while it runs for something earlier.
+    pub(crate) rto_at: Instant,
+    /// When a segment is lost that may only be late (RFC 8985 §6.2); never, if there is none.
+    pub(crate) reorder_at: Instant,
+    /// What was sent and is not acknowledged.
+    pub(crate) board: Scoreboard,
+    pub(crate) sampler: Sampler,
+    pub(crate) usage: Usage,
+    pub(crate) pacer: Pacer,
+    pub(crate) rack: Rack,
+    pub(crate) prr: Prr,
+    pub(crate) undo: Undo,
+    pub(crate) frto: Frto,
+    /// A tail loss probe is to be sent now.
+    pub(crate) probe_due: bool,
+    /// The next retransmission leaves whatever the window says (RFC 6675 §5, step 4.3; RFC 5681 §3.1).
+    pub(crate) forced: bool,
+    /// Duplicate acknowledgments, of a peer without SACK: as many segments have left the network.
+    pub(crate) dup_acks: u32,
+}
+
+impl Default for SendState {
+    fn default() -> Self {
+        SendState {
+            queue: VecDeque::new(),
+            una: 0,
+            end: 0,
+            next: Cursor::default(),
+            owner: NONE,
+            last_sent_at: Instant::ZERO,
+            rto_at: Instant::FAR_FUTURE,
+            reorder_at: Instant::FAR_FUTURE,
+            board: Scoreboard::default(),
+            sampler: Sampler::default(),
+            usage: Usage::default(),
+            pacer: Pacer::default(),
+            rack: Rack::default(),
+            prr: Prr::default(),
+            undo: Undo::default(),
+            frto: Frto::default(),
+            probe_due: false,
+            forced: false,
+            dup_acks: 0,
+        }
+    }
 }
 
 impl Reusable for SendState {
     fn reset(&mut self) {
-        pool::empty(&mut self.queue, KEEP);
-        self.head = 0;
-        self.next = Cursor::default();
-        self.again = Cursor::default();
-        self.sacked.clear();
+        let (mut queue, mut board) = (core::mem::take(&mut self.queue), core::mem::take(&mut self.board));
+        pool::empty(&mut queue, KEEP);
+        board.clear();
+        *self = SendState { queue, board, ..SendState::default() };
+    }
+}
+
+/// How much of the congestion window was used: only one that was grows (RFC 7661 §4.2). The strongest sign of each window
+/// of data counts, as in Linux.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Until this is acknowledged, weaker signs do not replace the present one.
+    until: Seq,
+    /// Bytes in flight at most.
+    most: u32,
+    limited: bool,
+}
+
+impl Usage {
+    /// Sending came to an end with `in_flight` bytes out; `limited` when the congestion window was the reason.
+    #[inline]
+    pub(crate) fn note(&mut self, una: Seq, nxt: Seq, in_flight: u32, limited: bool) {
+        if limited || una.at_or_after(self.until) || (!self.limited && in_flight > self.most) {
+            *self = Usage { until: nxt, most: in_flight, limited };
+        }
+    }
+
+    /// True when a window of `window` bytes may grow. In slow start half of it is enough: it doubles in a round.
+    #[inline]
+    pub(crate) fn is_limited(&self, window: u32, slow_start: bool) -> bool {
+        self.limited || (slow_start && window < self.most.saturating_mul(2))
     }
 }
 
@@ -54,100 +142,87 @@ impl SendState {
     /// Adds data at the end.
     #[inline]
     pub(crate) fn push(&mut self, data: Bytes) {
-        self.queue.push_back(data);
+        self.end += data.len() as u64;
+        self.queue.push_back(Piece { end: self.end, data });
     }
 
     /// The peer acknowledged the first `n` bytes.
     #[inline]
     pub(crate) fn acknowledge(&mut self, n: usize) {
-        let mut left = n + self.head;
-        let mut gone = 0;
-        while let Some(front) = self.queue.front() {
-            if left < front.len() {
-                break;
-            }
-            left -= front.len();
+        self.una += n as u64;
+        while self.queue.front().is_some_and(|front| front.end <= self.una) {
             self.queue.pop_front();
-            gone += 1;
+            self.next.piece = self.next.piece.saturating_sub(1);
         }
-        self.head = left;
-        let start = Cursor { piece: 0, offset: left, position: 0 };
-        for cursor in [&mut self.next, &mut self.again] {
-            *cursor = if cursor.position <= n {
-                start
-            } else {
-                Cursor { piece: cursor.piece - gone, offset: cursor.offset, position: cursor.position - n }
-            };
-        }
+        self.next.position = self.next.position.max(self.una);
     }
 
-    /// Copies the bytes from `position` (counted from the first unacknowledged one) on into `out`; how many there
-    /// were.
+    /// Copies the bytes from `offset` (counted from the first unacknowledged one) on into `out`; how many there were.
     #[inline]
-    pub(crate) fn gather(&mut self, position: usize, out: &mut [u8]) -> usize {
-        if position == self.next.position {
-            if self.copy_whole_piece(out) {
-                return out.len();
-            }
-            let (cursor, copied) = self.copy(self.next, position, out);
-            self.next = cursor;
-            return copied;
+    pub(crate) fn gather(&mut self, offset: usize, out: &mut [u8]) -> usize {
+        let position = self.una + offset as u64;
+        if position != self.next.position {
+            let piece = self.queue.partition_point(|piece| piece.end <= position);
+            return self.copy(Cursor { piece, position }, out).0;
         }
-        let from = if self.again.position <= position {
-            self.again
-        } else {
-            Cursor { piece: 0, offset: self.head, position: 0 }
-        };
-        let (cursor, copied) = self.copy(from, position, out);
-        self.again = cursor;
-        if cursor.position > self.next.position {
-            self.next = cursor;
+        if self.copy_whole_piece(out) {
+            return out.len();
         }
+        let (copied, next) = self.copy(self.next, out);
+        self.next = next;
         copied
     }
 
     /// The usual case: what goes out next is the rest of one piece, a whole answer.
     #[inline]
     fn copy_whole_piece(&mut self, out: &mut [u8]) -> bool {
-        let next = &mut self.next;
-        match self.queue.get(next.piece).and_then(|piece| piece.get(next.offset..)) {
-            Some(rest) if rest.len() == out.len() => {
+        let Some(piece) = self.queue.get(self.next.piece) else { return false };
+        if piece.end - self.next.position != out.len() as u64 {
+            return false;
+        }
+        match piece.data.len().checked_sub(out.len()).and_then(|from| piece.data.get(from..)) {
+            Some(rest) => {
                 out.copy_from_slice(rest);
-                *next = Cursor { piece: next.piece + 1, offset: 0, position: next.position + out.len() };
+                self.next = Cursor { piece: self.next.piece + 1, position: piece.end };
                 true
             }
-            _ => false,
+            None => false,
         }
     }
 
-    fn copy(&self, mut cursor: Cursor, position: usize, out: &mut [u8]) -> (Cursor, usize) {
+    fn copy(&self, mut cursor: Cursor, out: &mut [u8]) -> (usize, Cursor) {
         let mut copied = 0;
-        while let Some(piece) = self.queue.get(cursor.piece) {
-            let rest = piece.get(cursor.offset..).unwrap_or_default();
-            let skip = position.saturating_sub(cursor.position).min(rest.len());
-            let rest = rest.get(skip..).unwrap_or_default();
+        while let Some(piece) = self.queue.get(cursor.piece)
+            && copied < out.len()
+        {
+            let left = (piece.end - cursor.position) as usize;
+            let rest = piece.data.len().checked_sub(left).and_then(|from| piece.data.get(from..)).unwrap_or_default();
             let n = rest.len().min(out.len() - copied);
             if let (Some(to), Some(from)) = (out.get_mut(copied..copied + n), rest.get(..n)) {
                 to.copy_from_slice(from);
             }
             copied += n;
-            cursor.position += skip + n;
-            if n < rest.len() || piece.len() > cursor.offset + skip + n {
-                cursor.offset += skip + n;
+            cursor.position += n as u64;
+            if n < rest.len() {
                 break;
             }
             cursor.piece += 1;
-            cursor.offset = 0;
-            if copied == out.len() && cursor.position >= position {
-                break;
-            }
         }
-        (cursor, copied)
+        (copied, cursor)
     }
 
     /// Bytes queued, counted anew, for audits.
     pub(crate) fn bytes(&self) -> usize {
-        self.queue.iter().map(Bytes::len).sum::<usize>() - self.head
+        let pieces: usize = self.queue.iter().map(|piece| piece.data.len()).sum();
+        let first = self.queue.front().map_or(0, |front| front.data.len() - (front.end - self.una) as usize);
+        pieces - first
+    }
+
+    /// A moment at which a segment leaves: now, or just after the one before.
+    #[inline]
+    pub(crate) fn stamp(&mut self, now: Instant) -> Instant {
+        self.last_sent_at = now.max(self.last_sent_at.plus_nanos(1));
+        self.last_sent_at
     }
 }
 

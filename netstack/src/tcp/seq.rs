@@ -56,12 +56,6 @@ impl Seq {
     pub const fn min(self, other: Seq) -> Seq {
         if self.before(other) { self } else { other }
     }
-
-    /// `self` bounded to `low..=high`.
-    #[inline]
-    pub const fn clamp(self, low: Seq, high: Seq) -> Seq {
-        self.max(low).min(high)
-    }
 }
 
 impl Add<u32> for Seq {
@@ -111,7 +105,6 @@ mod tests {
         assert!(high.before(low) && low.after(high) && high.at_or_before(high) && high.at_or_after(high));
         assert_eq!((low.since(high), high.saturating_since(low), low.saturating_since(high)), (4, 0, 4));
         assert_eq!((high.max(low), high.min(low)), (low, high));
-        assert_eq!(Seq(9).clamp(high, low), low);
         assert!(clock_before(u32::MAX, 0) && !clock_before(0, u32::MAX));
     }
 }

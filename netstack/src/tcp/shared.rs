@@ -8,6 +8,7 @@ use super::cookie::SynCookieKeys;
 use super::event::{ConnId, Ready};
 use super::isn::IsnGenerator;
 use super::listen::Listeners;
+use super::pacing;
 use super::pool::Pool;
 use super::receive::{Held, OutOfOrderLimits, RecvState};
 use super::rtt::RtoBounds;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) listeners: Listeners,
     pub(crate) time_waits: TimeWaits,
     pub(crate) wheel: TimerWheel,
+    /// Connections that wait to send, by the key of their send state.
+    pub(crate) pacing: TimerWheel,
     pub(crate) rto: RtoBounds,
     pub(crate) recv: Pool<RecvState>,
     pub(crate) send: Pool<SendState>,
@@ -59,6 +62,7 @@ impl Shared {
             listeners: Listeners::new(wheel()),
             time_waits: TimeWaits::new(wheel()),
             wheel: wheel(),
+            pacing: TimerWheel::new(now, pacing::TICK),
             rto: RtoBounds::new(config.rto_min, config.rto_max),
             recv: Pool::default(),
             send: Pool::default(),
@@ -134,6 +138,13 @@ impl Shared {
             conn.armed_at = earliest;
             self.wheel.schedule(index, earliest);
         }
+    }
+
+    /// Gives the send state back: nothing is queued or in flight.
+    #[inline]
+    pub(crate) fn release_send(&mut self, conn: &mut Conn) {
+        self.pacing.cancel(conn.send);
+        self.send.give_back(&mut conn.send);
     }
 
     /// Gives the receive state back when it holds nothing.

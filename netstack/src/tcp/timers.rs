@@ -5,38 +5,88 @@
 
 use core::time::Duration;
 
-use super::control_block::{Conn, clock_ms, flag};
+use super::control_block::{Conn, Phase, clock_ms, flag};
 use super::event::EndReason;
+use super::probe;
+use super::rtt::RtoBounds;
+use super::send::SendState;
 use super::shared::Shared;
 use super::state::State;
-use super::{Ctx, Outcome, emit, recovery};
+use super::{Ctx, Outcome, emit, recovery_timer};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
 
 /// Timeouts in a row after which the path to the peer is looked up anew.
 const FORGET_PATH_AFTER: u8 = 3;
 
-/// Starts the retransmission timer from now (RFC 6298 §5).
+/// What the retransmission deadline of a connection is for. At any time there is one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Deadline {
+    /// The retransmission timeout (RFC 6298), of a SYN, too.
+    Retransmit,
+    /// The tail loss probe (RFC 8985 §7).
+    Probe,
+    /// A segment that is late counts as lost (RFC 8985 §6.2).
+    Reorder,
+    /// The probe of a closed window (RFC 9293 §3.8.6.1).
+    Window,
+}
+
+/// Starts the deadline of a timeout or of a window probe from now (RFC 6298 §5).
 #[inline]
 pub(crate) fn restart_retransmit(conn: &mut Conn, shared: &Shared, now: Instant) {
     conn.retransmit_at = now.plus_micros(conn.rtt.rto_us(conn.backoff, shared.rto));
+}
+
+/// Starts the retransmission timeout of what is in flight from now (RFC 6298 §5.1, §5.3).
+#[inline]
+pub(crate) fn restart_timeout(conn: &Conn, state: &mut SendState, bounds: RtoBounds, now: Instant) {
+    state.rto_at = now.plus_micros(conn.rtt.rto_us(conn.backoff, bounds));
+}
+
+/// Chooses what the deadline is for, after an acknowledgment or a transmission: a late segment, a probe, the timeout.
+#[inline]
+pub(crate) fn choose(conn: &mut Conn, state: &SendState, now: Instant) {
+    let (deadline, at) = if state.reorder_at != Instant::FAR_FUTURE {
+        (Deadline::Reorder, state.reorder_at)
+    } else if probe_fits(conn, state) {
+        let alone = conn.outstanding() <= u32::from(conn.mss);
+        (Deadline::Probe, now.plus_micros(probe::timeout_us(conn.rtt.srtt_us(), alone)))
+    } else {
+        (Deadline::Retransmit, state.rto_at)
+    };
+    // RFC 8985 §7.2: a probe takes the place of a timeout that would come before it.
+    let early = deadline != Deadline::Probe && state.rto_at < at;
+    conn.deadline = if early { Deadline::Retransmit } else { deadline };
+    conn.retransmit_at = at.min(state.rto_at);
+}
+
+/// RFC 8985 §7.2: with SACK, outside of recovery, with nothing SACKed, one at a time.
+#[inline]
+fn probe_fits(conn: &Conn, state: &SendState) -> bool {
+    conn.has(flag::SACK)
+        && conn.phase == Phase::Open
+        && state.board.sacked_segments() == 0
+        && state.board.lost() == 0
+        && !conn.probe.is_out()
+        && conn.rtt.srtt_us() != 0
 }
 
 /// Nothing is in flight any more.
 #[inline]
 pub(crate) fn stop_retransmit(conn: &mut Conn) {
     conn.retransmit_at = Instant::FAR_FUTURE;
+    conn.deadline = Deadline::Retransmit;
     conn.retries = 0;
     conn.probes = 0;
-    conn.clear(flag::PERSIST);
 }
 
 /// RFC 9293 §3.8.6.1: data waits, nothing is in flight, and the window does not let it go: the window is probed.
 #[inline]
 pub(crate) fn watch_window(conn: &mut Conn, shared: &Shared, now: Instant) {
     let waiting = conn.send_queued > 0 && conn.snd_nxt == conn.snd_una && conn.state.can_transmit();
-    if waiting && conn.retransmit_at == Instant::FAR_FUTURE {
-        conn.set(flag::PERSIST);
+    if waiting && conn.retransmit_at == Instant::FAR_FUTURE && !shared.pacing.is_set(conn.send) {
+        conn.deadline = Deadline::Window;
         restart_retransmit(conn, shared, now);
     }
 }
@@ -56,8 +106,11 @@ pub(crate) fn fire(conn: &mut Conn, index: u32, shared: &mut Shared, ctx: &mut C
     if conn.retransmit_at <= ctx.now {
         outcome = match conn.state {
             State::SynSent | State::SynReceived => handshake_timeout(conn, shared, ctx.now),
-            _ if conn.has(flag::PERSIST) => probe_window(conn, shared, ctx),
-            _ => data_timeout(conn, shared, ctx),
+            _ => match conn.deadline {
+                Deadline::Window => probe_window(conn, shared, ctx),
+                Deadline::Retransmit => data_timeout(conn, shared, ctx),
+                Deadline::Probe | Deadline::Reorder => early(conn, shared, ctx.now),
+            },
         };
         shared.queue_transmit(conn, index);
     }
@@ -92,14 +145,34 @@ fn data_timeout(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outc
         return give_up(conn, shared, ctx);
     }
     shared.counters.bump(TcpCounter::Timeouts);
-    recovery::on_timeout(conn, shared, ctx.now);
-    // RFC 6298 §5.5, §5.6
-    conn.backoff = conn.backoff.saturating_add(1).min(16);
+    if let Some(state) = shared.send.get_mut(conn.send) {
+        recovery_timer::on_timeout(conn, state, ctx.now, &mut shared.counters);
+        // RFC 6298 §5.5, §5.6
+        conn.backoff = conn.backoff.saturating_add(1).min(16);
+        restart_timeout(conn, state, shared.rto, ctx.now);
+        conn.retransmit_at = state.rto_at;
+    }
     conn.retries = conn.retries.saturating_add(1);
     if conn.retries >= FORGET_PATH_AFTER {
         conn.path.forget();
     }
-    restart_retransmit(conn, shared, ctx.now);
+    Outcome::Keep
+}
+
+/// What comes before the timeout: a probe of the tail, or the end of a late segment's time.
+fn early(conn: &mut Conn, shared: &mut Shared, now: Instant) -> Outcome {
+    let Some(state) = shared.send.get_mut(conn.send) else { return Outcome::Keep };
+    if conn.deadline == Deadline::Probe {
+        state.probe_due = true;
+        // RFC 8985 §7.3: the timeout starts anew with the probe.
+        restart_timeout(conn, state, shared.rto, now);
+        conn.deadline = Deadline::Retransmit;
+        conn.retransmit_at = state.rto_at;
+    } else {
+        recovery_timer::on_reordering_timer(conn, state, now, &mut shared.counters);
+        state.rto_at = state.rto_at.max(now);
+        choose(conn, state, now);
+    }
     Outcome::Keep
 }
 

@@ -1,12 +1,15 @@
 //! The acknowledgment field: what it frees, measures and reveals (RFC 9293 §3.10.7.4, fifth).
 
-use super::super::congestion::{Ack, CongestionControl};
-use super::super::control_block::{Conn, Phase, flag};
+use super::super::control_block::{Conn, clock_ms, flag};
+use super::super::delivery::{Delivery, Echo};
 use super::super::event::Ready;
-use super::super::segment::{FIN, Segment};
-use super::super::seq::Seq;
+use super::super::recovery::{self, Arrival};
+use super::super::rtt::RtoBounds;
+use super::super::segment::{ECE, FIN, Segment};
+use super::super::send::SendState;
 use super::super::shared::Shared;
-use super::super::{Ctx, emit, recovery, timers, tuning};
+use super::super::timers::{self, Deadline};
+use super::super::{Ctx, emit, recovery_timer, tuning};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
 
@@ -37,69 +40,108 @@ pub(super) fn process(
         emit::challenge(conn, shared, ctx);
         return Acknowledged::Invalid;
     }
-    let advances = ack.after(conn.snd_una);
-    let before = conn.snd_una;
-    let news = !segment.sack.is_empty()
-        && conn.has(flag::SACK)
-        && recovery::note_sack(conn, &segment.sack, ack.max(before), shared);
-    let duplicate = !advances && ack == before && is_duplicate(conn, segment, news);
-    let mut fin = false;
-    if advances {
-        fin = advance(conn, index, segment, shared, ctx.now);
-    }
-    if duplicate {
-        shared.counters.bump(TcpCounter::RxDuplicateAck);
-        conn.dup_acks = conn.dup_acks.saturating_add(1);
-    }
-    if duplicate || news {
-        recovery::on_duplicate(conn, shared, ctx.now);
-        shared.queue_transmit(conn, index);
-    }
+    let fin = take(conn, index, segment, shared, ctx.now);
     update_window(conn, index, segment, shared, ctx.now);
     if fin { Acknowledged::Fin } else { Acknowledged::Valid }
 }
 
-/// RFC 5681 §2, and RFC 6675 §2 where SACK is in use.
-fn is_duplicate(conn: &Conn, segment: &Segment, news: bool) -> bool {
-    if conn.outstanding() == 0 {
-        return false;
-    }
-    if conn.has(flag::SACK) {
-        return news;
-    }
-    segment.payload_len == 0
+/// RFC 5681 §2, for a peer without SACK.
+fn is_duplicate(conn: &Conn, segment: &Segment) -> bool {
+    !conn.has(flag::SACK)
+        && segment.ack == conn.snd_una
+        && segment.payload_len == 0
         && !segment.has(FIN)
         && u32::from(segment.window) << conn.snd_scale == conn.snd_wnd
-        && !conn.has(flag::PERSIST)
+        && conn.deadline != Deadline::Window
 }
 
-/// SND.UNA moves to the segment's acknowledgment; true when that covers our FIN.
+/// Takes an acknowledgment of what is in flight, with its SACK blocks; true when it covers our FIN.
 #[inline]
-pub(super) fn advance(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, now: Instant) -> bool {
-    let bytes = segment.ack.since(conn.snd_una);
-    let measured = measure(conn, segment, now);
+pub(super) fn take(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, now: Instant) -> bool {
+    let Some(state) = shared.send.get_mut(conn.send).filter(|_| conn.snd_nxt != conn.snd_una) else { return false };
+    let counters = &mut shared.counters;
+    let timestamps = segment.timestamps.filter(|ts| conn.has(flag::TIMESTAMPS) && ts.ecr != 0);
+    let echo = timestamps.map(|ts| Echo { ecr: ts.ecr, ts_offset: conn.ts_offset });
+    let prior_in_flight = recovery::pipe(conn, state);
+    let mut delivery = Delivery::new(now, echo, conn.rtt.min_us(), state.board.fack(), conn.recover);
+    let bytes = segment.ack.saturating_since(conn.snd_una);
     let data = bytes.min(conn.send_queued);
-    conn.snd_una = segment.ack;
-    free(conn, segment.ack, data, shared);
-    conn.retries = 0;
-    // RFC 6298 §5 (Karn): only a measurement ends the back-off. One that only spaced window probes ends here.
-    if measured || conn.has(flag::PERSIST) {
-        conn.backoff = 0;
+    let duplicate = is_duplicate(conn, segment);
+    if bytes > 0 {
+        conn.snd_una = segment.ack;
+        conn.send_queued -= data;
+        state.board.acknowledge(segment.ack, &mut delivery);
+        state.acknowledge(data as usize);
     }
-    if conn.phase != Phase::Recovery {
-        let limited = conn.phase == Phase::Loss || conn.has(flag::CWND_LIMITED);
-        let mss = u32::from(conn.mss);
-        let ack = Ack { acked: bytes, delivered: bytes, limited, srtt: conn.rtt.srtt(), ..Ack::new(now, mss) };
-        conn.congestion.on_ack(&ack);
+    let dsack = match segment.sack.is_empty() || !conn.has(flag::SACK) {
+        true => None,
+        false => recovery::note_sack(conn, state, &segment.sack, &mut delivery, counters),
+    };
+    if duplicate || (bytes == 0 && delivery.sacked > 0) {
+        counters.bump(TcpCounter::RxDuplicateAck);
     }
-    recovery::on_advance(conn, shared, bytes);
-    if conn.outstanding() == 0 {
-        timers::stop_retransmit(conn);
-    } else {
-        // RFC 6298 §5.3
-        conn.clear(flag::PERSIST);
-        timers::restart_retransmit(conn, shared, now);
+    let rtt_us = measure(conn, &delivery, echo, bytes > 0, now);
+    if bytes > 0 {
+        conn.retries = 0;
+        // RFC 6298 §5 (Karn): only a measurement ends the back-off. One that only spaced window probes ends here.
+        if rtt_us.is_some() || conn.deadline == Deadline::Window {
+            conn.backoff = 0;
+        }
     }
+    let marked = segment.has(ECE) && conn.has(flag::ECN);
+    let arrival = Arrival { now, bytes, duplicate, dsack, echo, marked, prior_in_flight, rtt_us };
+    recovery::on_ack(conn, state, &arrival, &delivery, counters);
+    if bytes > 0 || conn.deadline != Deadline::Window {
+        restart_timers(conn, state, &delivery, bytes > 0, shared.rto, now);
+    }
+    after_acknowledgment(conn, index, shared);
+    conn.has(flag::FIN_SENT) && bytes > data
+}
+
+/// RFC 6298 §3, §4; RFC 7323 §4.1 for what was sent more than once. The round-trip time of this acknowledgment in
+/// microseconds, if there was something to measure.
+#[inline]
+fn measure(conn: &mut Conn, delivery: &Delivery, echo: Option<Echo>, advanced: bool, now: Instant) -> Option<u64> {
+    if let Some((first, last)) = delivery.sent_once {
+        let round = conn.snd_una.at_or_after(conn.rtt_round);
+        if round {
+            conn.rtt_round = conn.snd_nxt;
+        }
+        conn.rtt.sample(now.micros_since(first), round);
+        let latest = now.micros_since(last);
+        conn.rtt.note_min(latest, clock_ms(now));
+        return Some(latest.max(1));
+    }
+    let echo = echo.filter(|_| advanced)?;
+    let elapsed = clock_ms(now).wrapping_add(echo.ts_offset).wrapping_sub(echo.ecr);
+    // A peer that invents echoes shall not stretch the timeout beyond reason.
+    (elapsed < 60_000).then(|| {
+        conn.rtt.sample(u64::from(elapsed) * 1_000, false);
+        u64::from(elapsed) * 1_000
+    })
+}
+
+/// RFC 6298 §5.2, §5.3; in recovery also when something is SACKed that left before the first segment last did, as Linux
+/// does: the network still moves what is before it.
+#[inline]
+fn restart_timers(
+    conn: &mut Conn,
+    state: &mut SendState,
+    delivery: &Delivery,
+    advanced: bool,
+    bounds: RtoBounds,
+    now: Instant,
+) {
+    let Some((_, first)) = state.board.first() else { return timers::stop_retransmit(conn) };
+    if advanced || delivery.newest.is_some_and(|newest| newest.sent_at < first.sent_at) {
+        timers::restart_timeout(conn, state, bounds, now);
+    }
+    timers::choose(conn, state, now);
+}
+
+/// What may go on now that something was acknowledged, or shown to be lost.
+#[inline]
+fn after_acknowledgment(conn: &mut Conn, index: u32, shared: &mut Shared) {
     if conn.send_queued > 0 || conn.has(flag::FIN_QUEUED) {
         shared.queue_transmit(conn, index);
     }
@@ -110,42 +152,9 @@ pub(super) fn advance(conn: &mut Conn, index: u32, segment: &Segment, shared: &m
             shared.notify(conn, index, Ready::WRITABLE);
         }
     }
-    conn.has(flag::FIN_SENT) && bytes > data
-}
-
-/// Lets go of `data` acknowledged bytes.
-#[inline]
-fn free(conn: &mut Conn, una: Seq, data: u32, shared: &mut Shared) {
-    conn.send_queued -= data;
-    let Some(state) = shared.send.get_mut(conn.send) else { return };
-    if conn.send_queued == 0 {
-        shared.send.give_back(&mut conn.send);
-        return;
+    if conn.send_queued == 0 && conn.snd_nxt == conn.snd_una {
+        shared.release_send(conn);
     }
-    state.acknowledge(data as usize);
-    if !state.sacked.is_empty() {
-        state.sacked.remove_before(una);
-    }
-}
-
-/// RFC 6298 §3, §4; RFC 7323 §4.1 for what was sent more than once. True when there was something to measure.
-#[inline]
-fn measure(conn: &mut Conn, segment: &Segment, now: Instant) -> bool {
-    if conn.has(flag::RTT_TIMED) {
-        if segment.ack.at_or_after(conn.timed_seq) {
-            conn.clear(flag::RTT_TIMED);
-            conn.rtt.sample(now.micros_since(conn.timed_at));
-            return true;
-        }
-    } else if let Some(ts) = segment.timestamps.filter(|ts| conn.has(flag::TIMESTAMPS) && ts.ecr != 0) {
-        let elapsed = conn.ts_now(now).wrapping_sub(ts.ecr);
-        // A peer that invents echoes shall not stretch the timeout beyond reason.
-        if elapsed < 60_000 {
-            conn.rtt.sample(u64::from(elapsed) * 1_000);
-            return true;
-        }
-    }
-    false
 }
 
 /// RFC 9293 §3.10.7.4: SND.WND follows the latest segment.
@@ -168,14 +177,14 @@ pub(super) fn update_window(conn: &mut Conn, index: u32, segment: &Segment, shar
     if !grew {
         return;
     }
-    if conn.has(flag::PERSIST) {
+    if conn.deadline == Deadline::Window {
         conn.backoff = 0;
-        conn.clear(flag::PERSIST | flag::PROBE_DUE);
-        recovery::on_window_opened(conn);
-        if conn.outstanding() == 0 {
-            timers::stop_retransmit(conn);
-        } else {
-            timers::restart_retransmit(conn, shared, now);
+        conn.clear(flag::PROBE_DUE);
+        timers::stop_retransmit(conn);
+        if let Some(state) = shared.send.get_mut(conn.send).filter(|state| !state.board.is_empty()) {
+            recovery_timer::on_window_opened(conn, state, now);
+            timers::restart_timeout(conn, state, shared.rto, now);
+            conn.retransmit_at = state.rto_at;
         }
     }
     if conn.send_queued > 0 || conn.has(flag::FIN_QUEUED) {

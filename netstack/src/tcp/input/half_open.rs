@@ -190,7 +190,7 @@ fn promote(conn: &mut Conn, entry: &HalfOpen, segment: &Segment, shared: &Shared
     conn.listener = Some(entry.listener);
     conn.snd_una = entry.iss + 1;
     conn.snd_nxt = entry.iss + 1;
-    (conn.recover, conn.high_rxt, conn.lost_edge) = (conn.snd_una, conn.snd_una, conn.snd_una);
+    conn.recover = conn.snd_una;
     conn.rcv_nxt = entry.irs + 1;
     conn.last_ack_sent = conn.rcv_nxt;
     // More than the SYN-ACK could say; the first acknowledgment says it.
@@ -209,10 +209,10 @@ fn promote(conn: &mut Conn, entry: &HalfOpen, segment: &Segment, shared: &Shared
 /// stays (§2.1).
 fn measure(conn: &mut Conn, entry: &HalfOpen, segment: &Segment, ctx: &Ctx<'_>) {
     match (entry.sent_at, segment.timestamps) {
-        (Some(sent), _) => conn.rtt.sample(ctx.now.micros_since(sent)),
+        (Some(sent), _) => conn.rtt.measured(ctx.now.micros_since(sent), ctx.now),
         (None, Some(ts)) if entry.timestamps => {
             let elapsed = conn.ts_now(ctx.now).wrapping_sub(ts.ecr);
-            conn.rtt.sample(u64::from(elapsed) * 1_000);
+            conn.rtt.sample(u64::from(elapsed) * 1_000, true);
         }
         // RFC 6298 §5.7
         _ => conn.rtt.start_conservative_after_syn(),

@@ -107,18 +107,18 @@ pub(super) fn complete(conn: &mut Conn, index: u32, segment: &Segment, shared: &
         conn.clear(flag::ECN);
     }
     if conn.has(flag::RTT_TIMED) {
-        conn.rtt.sample(ctx.now.micros_since(conn.timed_at));
+        conn.rtt.measured(ctx.now.micros_since(conn.timed_at), ctx.now);
         conn.clear(flag::RTT_TIMED);
     } else if let Some(ts) = segment.timestamps.filter(|_| conn.has(flag::TIMESTAMPS)) {
         let elapsed = conn.ts_now(ctx.now).wrapping_sub(ts.ecr);
-        conn.rtt.sample(u64::from(elapsed) * 1_000);
+        conn.rtt.sample(u64::from(elapsed) * 1_000, true);
     } else {
         // RFC 6298 §5.7: the SYN was sent more than once, so nothing was measured.
         conn.rtt.start_conservative_after_syn();
     }
     conn.snd_una = conn.iss + 1;
     conn.snd_nxt = conn.snd_nxt.max(conn.snd_una);
-    (conn.recover, conn.high_rxt, conn.lost_edge) = (conn.snd_una, conn.snd_una, conn.snd_una);
+    conn.recover = conn.snd_una;
     conn.clear(flag::SYN_DUE);
     conn.backoff = 0;
     timers::stop_retransmit(conn);

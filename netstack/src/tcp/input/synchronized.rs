@@ -31,7 +31,7 @@ pub(super) fn handle(
         shared.counters.bump(TcpCounter::RxFastPath);
         heard(conn, segment, ctx);
         if segment.ack != conn.snd_una {
-            ack::advance(conn, index, segment, shared, ctx.now);
+            ack::take(conn, index, segment, shared, ctx.now);
         }
         ack::update_window(conn, index, segment, shared, ctx.now);
         if segment.payload_len > 0 {

@@ -42,6 +42,7 @@ fn sack_shows_every_hole_and_only_holes_are_sent_again() {
     let (mut rig, id) = Rig::accepted_with_sack();
     ten_segments_out(&mut rig, id);
     // Segments 0 and 4 are lost; 1..4 and 5..10 arrive.
+    rig.wait_millis(1);
     let at = |n: u32| 1 + n * 1460;
     let mut again = Vec::new();
     for (start, end) in [(1, 2), (1, 3), (1, 4), (5, 6), (5, 7), (5, 8), (5, 9), (5, 10)] {

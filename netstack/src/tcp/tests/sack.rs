@@ -11,12 +11,12 @@ fn ranges_merge_and_count() {
     assert_eq!(set.insert(Seq(10), Seq(20), 8), Some(10));
     assert_eq!(set.insert(Seq(30), Seq(40), 8), Some(10));
     assert_eq!(set.insert(Seq(20), Seq(25), 8), Some(5));
-    assert_eq!(set.ranges(), seqs(&[(10, 25), (30, 40)]));
+    assert_eq!(set.ranges, seqs(&[(10, 25), (30, 40)]));
     assert_eq!(set.insert(Seq(5), Seq(35), 8), Some(10));
-    assert_eq!((set.ranges(), set.bytes()), (&seqs(&[(5, 40)])[..], 35));
+    assert_eq!((set.ranges.clone(), set.bytes()), (seqs(&[(5, 40)]), 35));
     assert_eq!(set.insert(Seq(50), Seq(60), 1), None);
     set.remove_before(Seq(15));
-    assert_eq!((set.ranges(), set.bytes()), (&seqs(&[(15, 40)])[..], 25));
+    assert_eq!((set.ranges.clone(), set.bytes()), (seqs(&[(15, 40)]), 25));
 }
 
 #[test]
@@ -40,11 +40,6 @@ fn ranges_agree_with_a_bitmap() {
             assert_eq!(set.bytes() as usize, model.iter().filter(|b| **b).count(), "seed {seed}");
             let probe = rng.below(300);
             assert_eq!(set.covering(base + probe).is_some(), model[probe as usize], "seed {seed}");
-            let in_range = model[floor as usize..probe.max(floor) as usize].iter().filter(|b| **b).count();
-            assert_eq!(set.covered_in(base + floor, base + probe.max(floor)) as usize, in_range);
-            let next = set.next_after(base + probe).map(|range| range.0.since(base));
-            let model_next = (probe + 1..300).find(|&i| model[i as usize] && !model[i as usize - 1]);
-            assert_eq!(next, model_next, "seed {seed}");
         }
     }
 }

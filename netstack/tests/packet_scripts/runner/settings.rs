@@ -28,6 +28,7 @@ impl Settings {
             timestamps: false,
             sack: false,
             window_scaling: false,
+            pacing: false,
             quick_acks: 0,
             syn_cookies: SynCookieMode::Off,
             ..TcpConfig::default()
@@ -50,6 +51,7 @@ impl Settings {
             "congestion" => tcp.congestion = CongestionKind::from_name(value).ok_or("no such controller")?,
             "syn_cookies" => tcp.syn_cookies = syn_cookies(value)?,
             "nagle" => tcp.nagle = switch(value)?,
+            "pacing" => tcp.pacing = switch(value)?,
             "receive_buffer" => (tcp.receive_buffer, tcp.receive_buffer_max) = (number(value)?, number(value)?),
             "receive_buffer_max" => tcp.receive_buffer_max = number(value)?,
             "send_buffer" => (tcp.send_buffer, tcp.send_buffer_max) = (number(value)?, number(value)?),
