@@ -1,7 +1,7 @@
 # AnyGate. `make run` serves the demo, `make test` proves it. Both install what they need.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help run test lint build bench scale-accept scale-idle scale-flood fuzz sim sim-table clean
+.PHONY: help run test lint build bench scale-accept scale-idle scale-flood linux-peer fuzz sim sim-table clean
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 FUZZ_SECONDS ?= 600
@@ -37,6 +37,11 @@ bench: ## AnyGate beside nginx, same wire, same generator; writes bench/reports/
 scale-accept scale-idle scale-flood: ## accepted connections, a million idle ones, a SYN flood; writes bench/reports/
 	@cargo build --release --locked -p bench
 	@$(TARGET)/release/anygate-bench $(@:scale-%=%) $(or $(ARGS),--write bench/reports)
+
+linux-peer: ## AnyGate's TCP beside Linux's over bad paths (about 20 minutes); writes bench/reports/linux-peer.*
+	@deploy/dev/install.sh test
+	@cargo build --release --locked -p bench
+	@$(TARGET)/release/anygate-bench linux-peer $(BENCH_ARGS)
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (600)
 	@deploy/dev/install.sh test

@@ -2,6 +2,7 @@
 
 use crate::error::BenchError;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 /// Namespaces, XDP and real-time priority need root.
 pub fn require_root() -> Result<(), BenchError> {
@@ -43,4 +44,11 @@ pub fn pin_this_thread(core: usize) -> bool {
     let tid = rustix::thread::gettid().as_raw_nonzero().get().to_string();
     let pinned = command("taskset", &["-p", "-c", &core.to_string(), &tid]).is_ok();
     pinned && command("chrt", &["-f", "-p", "1", &tid]).is_ok()
+}
+
+/// Sleeps for a time that may be far below a millisecond. Under real-time priority it is kept to some microseconds.
+pub fn nap(time: Duration) {
+    let request = rustix::time::Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
+    // A signal that ends it early is no harm: who naps looks at the clock again.
+    let _ = rustix::thread::nanosleep(&request);
 }

@@ -8,6 +8,7 @@ pub mod generate;
 pub mod generator;
 pub mod host;
 pub mod instructions;
+pub mod linux_peer;
 pub mod over_sim;
 pub mod ports;
 pub mod run;

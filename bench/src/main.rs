@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use bench::{generate, instructions, run, scale};
+use bench::{generate, instructions, linux_peer, run, scale};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -28,6 +28,8 @@ enum What {
     Idle(scale::IdleArgs),
     /// Served clients beside a flood of SYNs from forged addresses
     Flood(scale::FloodArgs),
+    /// Our TCP beside Linux's on paths with loss, delay and a bottleneck; writes linux-peer.json, .md and .svg
+    LinuxPeer(linux_peer::LinuxPeerArgs),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         What::Accept(args) => scale::accept(&args),
         What::Idle(args) => scale::idle(&args),
         What::Flood(args) => scale::flood(&args),
+        What::LinuxPeer(args) => linux_peer::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,15 +25,21 @@ pub fn client_on(interface: &str, addresses: &[String], clock: &Clock) -> Result
         busy_poll: Some(BusyPoll::default()),
         ..AfXdpConfig::new(interface)
     };
+    let open = open_queue(config)?;
+    let stack = client_stack(&open.port, cidrs, clock)?;
+    Ok((open, stack))
+}
+
+/// Opens queue 0 of an interface of the calling thread's namespace.
+pub fn open_queue(config: AfXdpConfig) -> Result<ClientPort, BenchError> {
     let refused = |error: port::PortError| {
         let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})")).unwrap_or_default();
         BenchError::new(format!("{error}{cause}"))
     };
+    let interface = config.interface.clone();
     let (device, queues) = AfXdpDevice::open(config).map_err(refused)?;
     let queue = queues.into_iter().next().ok_or_else(|| BenchError::new(format!("{interface} has no queue")))?;
-    let port = queue.build().map_err(refused)?;
-    let stack = client_stack(&port, cidrs, clock)?;
-    Ok((ClientPort { port, device }, stack))
+    Ok(ClientPort { port: queue.build().map_err(refused)?, device })
 }
 
 /// A stack for a generator on any port.

@@ -6,6 +6,7 @@ mod answers;
 mod control;
 mod lifecycle;
 mod link;
+mod linux_peer;
 mod load;
 mod protocol;
 mod reload;
