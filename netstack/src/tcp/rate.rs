@@ -5,7 +5,7 @@
 //!   delivered        delivered_at ─────────────────── now    of the two intervals, is the rate of a segment
 //! ```
 
-use super::congestion::RateSample;
+use super::congestion::{LostSegment, RateSample};
 use super::delivery::Newest;
 use crate::time::Instant;
 
@@ -28,6 +28,14 @@ pub(crate) struct Snapshot {
     lost: u32,
     /// Bytes in flight, the segment included.
     in_flight: u32,
+}
+
+impl Snapshot {
+    /// What a congestion controller learns when the segment, of `bytes` bytes, is taken for lost; `totals` include it.
+    pub(crate) fn lost_segment(&self, totals: &Totals, bytes: u32, app_limited: bool) -> LostSegment {
+        let lost = (totals.lost as u32).wrapping_sub(self.lost);
+        LostSegment { bytes, tx_in_flight: self.in_flight, lost, app_limited }
+    }
 }
 
 /// Takes samples.

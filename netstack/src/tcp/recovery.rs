@@ -16,6 +16,7 @@ use super::probe::Verdict;
 use super::prr::{Prr, Step};
 use super::rack::DUP_THRESH;
 use super::sack::{Blocks, Range};
+use super::scoreboard::mark;
 use super::send::SendState;
 use crate::counters::{TcpCounter, TcpCounters};
 use crate::time::Instant;
@@ -365,7 +366,18 @@ fn mark_by_duplicates(conn: &mut Conn, state: &mut SendState, arrival: &Arrival,
     if let Some((key, _)) = state.board.first() {
         // RFC 6582 §3.2 step 3: it goes at once.
         state.forced = true;
-        conn.totals.lost += u64::from(state.board.mark_lost(key));
+        lose(conn, state, key, arrival.now);
+    }
+}
+
+/// Takes a segment for lost.
+fn lose(conn: &mut Conn, state: &mut SendState, key: u32, now: Instant) {
+    let Some(&record) = state.board.get(key) else { return };
+    let bytes = state.board.mark_lost(key);
+    if bytes > 0 {
+        conn.totals.lost += u64::from(bytes);
+        let segment = record.snapshot.lost_segment(&conn.totals, bytes, record.has(mark::APP_LIMITED));
+        conn.congestion.on_lost(now, &segment);
     }
 }
 
@@ -390,7 +402,7 @@ pub(super) fn detect(conn: &mut Conn, state: &mut SendState, now: Instant) {
             state.reorder_at = deadline;
             return;
         }
-        conn.totals.lost += u64::from(state.board.mark_lost(key));
+        lose(conn, state, key, now);
     }
 }
 

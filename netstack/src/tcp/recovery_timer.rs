@@ -5,6 +5,7 @@ use super::congestion::CongestionControl;
 use super::control_block::{Conn, Phase, flag};
 use super::prr::{Prr, Step};
 use super::recovery::{self, Frto, announce_reduction, detect, reordering_window_us};
+use super::scoreboard::mark;
 use super::send::SendState;
 use crate::counters::{TcpCounter, TcpCounters};
 use crate::time::Instant;
@@ -15,6 +16,7 @@ pub(crate) fn on_timeout(conn: &mut Conn, state: &mut SendState, now: Instant, c
     let again = conn.phase == Phase::Loss && conn.retries > 0;
     // RFC 5681 §3.1: the threshold is lowered once for a window of data.
     let first = !again && (!repairing || conn.phase == Phase::Loss || conn.snd_una.at_or_after(conn.recover));
+    take_all_for_lost(conn, state, now, again, counters);
     conn.congestion.on_timeout(now, conn.outstanding(), u32::from(conn.mss), first);
     announce_reduction(conn);
     if first {
@@ -22,7 +24,6 @@ pub(crate) fn on_timeout(conn: &mut Conn, state: &mut SendState, now: Instant, c
     }
     // RFC 5682 §3.1 step 1: not while an earlier loss is repaired, but when the timer expires again.
     state.frto = if !repairing || again { Frto::Armed } else { Frto::Off };
-    take_all_for_lost(conn, state, now, again, counters);
     state.dup_acks = 0;
     state.forced = true;
     state.probe_due = false;
@@ -35,7 +36,7 @@ pub(crate) fn on_timeout(conn: &mut Conn, state: &mut SendState, now: Instant, c
 fn take_all_for_lost(conn: &mut Conn, state: &mut SendState, now: Instant, again: bool, counters: &mut TcpCounters) {
     // RFC 2018 §8: the peer may have taken back what it SACKed; it surely has when SND.UNA is in a block.
     let reneged = state.board.sacked_segments() > 0
-        && (again || state.board.first().is_some_and(|(_, first)| first.has(super::scoreboard::mark::SACKED)));
+        && (again || state.board.first().is_some_and(|(_, first)| first.has(mark::SACKED)));
     if reneged {
         counters.bump(TcpCounter::SackReneged);
     }
@@ -43,7 +44,11 @@ fn take_all_for_lost(conn: &mut Conn, state: &mut SendState, now: Instant, again
         true => state.rack.timeout_cutoff(now, reordering_window_us(conn, state)),
         false => now,
     };
-    conn.totals.lost += u64::from(state.board.mark_all_lost(cutoff, reneged));
+    let Conn { totals, congestion, .. } = conn;
+    state.board.mark_all_lost(cutoff, reneged, |record| {
+        totals.lost += u64::from(record.len);
+        congestion.on_lost(now, &record.snapshot.lost_segment(totals, record.len, record.has(mark::APP_LIMITED)));
+    });
 }
 
 /// The reordering timer expired: what was given more time is lost.
@@ -74,7 +79,7 @@ pub(crate) fn on_smaller_segments(conn: &mut Conn, state: &mut SendState) {
 /// The peer opened a window that had been probed: it did not take what the probes carried, which is sent again first.
 pub(crate) fn on_window_opened(conn: &mut Conn, state: &mut SendState, now: Instant) {
     if conn.phase == Phase::Open && !state.board.is_empty() {
-        state.board.mark_all_lost(now, false);
+        state.board.mark_all_lost(now, false, |_| {});
         resend(conn, state);
     }
 }

@@ -408,9 +408,8 @@ impl Scoreboard {
     }
 
     /// Everything counts as lost, to be sent again in order, but for what was sent after `cutoff` and is not first. With
-    /// `reneged` what was SACKed, too (RFC 2018 §8). The bytes that were not lost before.
-    pub(crate) fn mark_all_lost(&mut self, cutoff: Instant, reneged: bool) -> u32 {
-        let before = self.lost_bytes;
+    /// `reneged` what was SACKed, too (RFC 2018 §8). `each` is told of those that were not lost before.
+    pub(crate) fn mark_all_lost(&mut self, cutoff: Instant, reneged: bool, mut each: impl FnMut(&Record)) {
         for position in 0..self.ring.records.len() {
             let key = self.ring.key(position);
             let Some(&record) = self.ring.get(key) else { break };
@@ -418,6 +417,9 @@ impl Scoreboard {
             let recent = position > 0 && !record.has(mark::LOST | mark::SACKED) && record.sent_at > cutoff;
             if sacked || recent {
                 continue;
+            }
+            if !record.has(mark::LOST) {
+                each(&record);
             }
             self.take_out(key, &record);
             self.lost_bytes += record.len;
@@ -427,7 +429,6 @@ impl Scoreboard {
             }
             self.lost.push_back(&mut self.ring, key);
         }
-        self.lost_bytes.saturating_sub(before)
     }
 
     /// What was taken for lost was not: it is in flight, as it was before all that is.

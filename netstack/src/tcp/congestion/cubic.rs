@@ -223,17 +223,16 @@ impl CongestionControl for Cubic {
 
     #[inline]
     fn on_ack(&mut self, ack: &Ack) {
-        let slow_start = self.cwnd < self.ssthresh;
         if ack.in_recovery {
             return;
         }
-        if !ack.uses_window(self.cwnd, slow_start) {
+        if !ack.limited {
             if let Stage::Later(later) = &mut self.stage {
                 later.skip(ack.now);
             }
             return;
         }
-        if !slow_start {
+        if self.cwnd >= self.ssthresh {
             self.avoid(ack);
         } else if matches!(self.stage, Stage::First(_)) {
             self.first_slow_start(ack);

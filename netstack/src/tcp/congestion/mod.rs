@@ -43,7 +43,9 @@ pub struct Ack {
     pub prior_in_flight: u32,
     /// Bytes in the network now.
     pub in_flight: u32,
-    /// The window, and nothing else, held data back when the last segment was sent.
+    /// What was in flight shows that the path carries the window, so that it may grow (RFC 5681 §4.3 by way of RFC 7661
+    /// §4.1): it was full, or in slow start half full. That is as much as shows while pacing spreads a window that
+    /// doubles.
     pub limited: bool,
     /// Losses are being repaired (fast recovery).
     pub in_recovery: bool,
@@ -74,16 +76,6 @@ impl Ack {
             srtt: None,
             rate: None,
         }
-    }
-}
-
-impl Ack {
-    /// True when what was in flight shows that the path carries the window, so that it may grow (RFC 5681 §4.3 by way of
-    /// RFC 7661 §4.1): it was full, or in slow start half full. That is as much as shows while pacing spreads a window
-    /// that doubles.
-    #[inline]
-    fn uses_window(&self, window: u32, slow_start: bool) -> bool {
-        self.limited || (slow_start && self.prior_in_flight > window / 2)
     }
 }
 

@@ -56,7 +56,7 @@ impl CongestionControl for NewReno {
     #[inline]
     fn on_ack(&mut self, ack: &Ack) {
         // A window that was not used is not grown; nor is one in recovery.
-        if ack.in_recovery || !ack.uses_window(self.cwnd, self.cwnd < self.ssthresh) {
+        if ack.in_recovery || !ack.limited {
             return;
         }
         if self.cwnd < self.ssthresh {

@@ -60,9 +60,13 @@ fn a_timeout_takes_everything_for_lost_but_the_latest() {
     let (mut board, mut told) = (ten(), delivery());
     board.sack(Seq(1200), Seq(1300), &mut told);
     board.mark_lost(7);
-    assert_eq!(board.mark_all_lost(Instant::from_nanos(8), false), 700);
+    let mut bytes = 0;
+    board.mark_all_lost(Instant::from_nanos(8), false, |record| bytes += record.len);
+    assert_eq!(bytes, 700);
     assert_eq!((state(&board), board.oldest().unwrap().0), ((100, 100, 800), 9));
-    assert_eq!(board.mark_all_lost(Instant::from_nanos(99), true), 200, "what was SACKed, too");
+    let mut bytes = 0;
+    board.mark_all_lost(Instant::from_nanos(99), true, |record| bytes += record.len);
+    assert_eq!(bytes, 200, "what was SACKed, too");
     let mut order = Vec::new();
     while let Some((key, record)) = board.next_lost() {
         order.push(record.start.0);

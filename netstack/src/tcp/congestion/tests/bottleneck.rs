@@ -268,7 +268,8 @@ impl Bottleneck {
         let flow = &mut self.flows[index];
         let mut ack = Ack::new(now, MSS);
         ack.prior_in_flight = flow.in_flight();
-        ack.limited = flow.limited;
+        let slow_start = flow.cc.window() < flow.cc.ssthresh();
+        ack.limited = flow.limited || (slow_start && ack.prior_in_flight > flow.cc.window() / 2);
         let mut arrived = None;
         while let Some(&sent) = flow.outstanding.front().filter(|sent| sent.number <= number) {
             flow.outstanding.pop_front();
