@@ -227,6 +227,11 @@ counters! {
         Closed = "closed", "connections that ended with both sides closed";
         TimeWaitReused = "time_wait_reused", "TIME-WAIT connections ended early by a newer SYN";
         TimeWaitOverflow = "time_wait_overflow", "connections forgotten at once because TIME-WAIT was full";
+        MemoryPressure = "memory_pressure", "times that memory became short";
+        WindowsClamped = "windows_clamped", "connections whose window was clamped because memory was short";
+        SendLimitsLowered = "send_limits_lowered", "connections whose send buffer shrank back because memory was short";
+        OutOfOrderPruned = "out_of_order_pruned", "segments beyond a gap dropped again because memory was short";
+        IdleBuffersReturned = "idle_buffers_returned", "pooled objects whose buffers were freed because memory was short";
         ReceiveCompacted = "receive_compacted", "received segments copied out of their frames";
         PathMtuLowered = "path_mtu_lowered", "segment sizes lowered by ICMP";
         FlowsUnlisted = "flows_unlisted", "connections that found no room in the directory of the workers' flows";
@@ -245,7 +250,8 @@ counters! {
         DropNoAckFlag = "drop_no_ack_flag", "segments without ACK where it is required";
         DropBadAck = "drop_bad_ack", "segments that acknowledge what was not sent or is long past";
         DropAfterClose = "drop_after_close", "segments with data after the peer's FIN";
-        DropReceiveMemory = "drop_receive_memory", "segments dropped at the limit of receive memory";
+        DropReceiveMemory = "drop_receive_memory", "segments with the next data dropped because memory was full";
+        DropOutOfOrderMemory = "drop_out_of_order_memory", "segments beyond a gap dropped because memory was full";
         DropOutOfOrderLimit = "drop_out_of_order_limit", "segments dropped at the limits of out-of-order data";
         DropBadReset = "drop_bad_reset", "resets that did not match";
         DropTimeWait = "drop_time_wait", "segments to TIME-WAIT that needed no answer";
@@ -261,11 +267,15 @@ counters! {
         RefuseReopen = "refuse_reopen", "SYNs to TIME-WAIT refused because the backlog was full (a cookie could not reopen it)";
         RefuseConnections = "refuse_connections", "opens refused at the limit of connections";
         RefuseNoPort = "refuse_no_port", "active opens refused because no source port was found free";
+        RefuseMemory = "refuse_memory", "opens refused because memory was full";
+        RefuseSendMemory = "refuse_send_memory", "sends refused because memory was full";
         RefuseSendFull = "refuse_send_full", "sends refused because the send buffer was full";
         ResetNoConnection = "reset_no_connection", "resets sent to segments of no connection";
         ResetBadHandshake = "reset_bad_handshake", "resets sent to wrong acknowledgments in a handshake";
         ResetAborted = "reset_aborted", "resets sent because the application aborted";
         ResetTimedOut = "reset_timed_out", "resets sent to peers given up by a timer";
+        ResetMemory = "reset_memory", "connections reset because memory was full";
+        ResetMemoryOrphan = "reset_memory_orphan", "connections that the application had closed, reset because memory was full";
         ResetReceived = "reset_received", "connections ended by the peer's reset";
         ResetHalfOpen = "reset_half_open", "half-open connections ended by the peer's reset";
     }

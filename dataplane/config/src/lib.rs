@@ -45,8 +45,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use listener::Listener;
 pub use load::{Format, Loaded};
 pub use model::{
-    Config, Congestion, Control, Cores, EcnMode, FileMode, Limits, Polling, ServerConfig, SocketPath, SynCookies,
-    TcpSettings, Timeouts, Workers,
+    Config, Congestion, Control, Cores, EcnMode, FileMode, Limits, OnMemoryExhausted, Polling, ServerConfig,
+    SocketPath, SynCookies, TcpSettings, Timeouts, Workers,
 };
 pub use ports::{AfXdpConfig, InterfaceName, Mtu, PortConfig, Queues, Switch, TapConfig, XdpMode};
 pub use reference::reference_table;

@@ -129,6 +129,10 @@ section! {
         pub receive_buffer: Size = Size::kib(128), 4096..=1_073_725_440;
         /// What `receive_buffer` grows to while requests are read as fast as they come. No more than `receive_buffer`: it does not grow.
         pub receive_buffer_max: Size = Size::mib(32), 4096..=1_073_725_440;
+        /// What all connections of one worker may hold: received and queued data with what it occupies, and control blocks (`docs/TCP_MEMORY.md`).
+        pub memory: Size = Size::mib(1024), 16_777_216..=1_099_511_627_776;
+        /// What is done when that is used up and a connection cannot go on.
+        pub on_memory_exhausted: OnMemoryExhausted = OnMemoryExhausted::ResetLargest;
     }
 }
 
@@ -243,6 +247,19 @@ keywords! {
         Cubic = "cubic",
         /// BBR version 3 (draft-ietf-ccwg-bbr).
         Bbr = "bbr",
+    }
+}
+
+keywords! {
+    /// Which connections are reset when memory is full and a stream stands still for it.
+    pub enum OnMemoryExhausted {
+        /// Those that hold most; first those that are closed already, and those that moved nothing for a second.
+        #[default]
+        ResetLargest = "reset-largest",
+        /// Those that moved nothing for longest; first those that are closed already.
+        ResetOldest = "reset-oldest",
+        /// None: what is new is refused until others let go.
+        Refuse = "refuse",
     }
 }
 

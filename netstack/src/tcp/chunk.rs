@@ -5,6 +5,9 @@ use core::ops::Deref;
 
 use crate::frame::Frame;
 
+/// What an allocator adds to a buffer, about.
+const ALLOCATION: usize = 16;
+
 enum Store {
     Frame(Frame),
     Compact { buffer: Vec<u8>, start: usize },
@@ -51,6 +54,27 @@ impl RecvChunk {
         match &self.0 {
             Store::Frame(frame) => frame.len() * 2 < frame.buffer_size(),
             Store::Compact { .. } => false,
+        }
+    }
+
+    /// What holding a frame costs: all of its bytes, and the handle.
+    #[inline]
+    pub(crate) fn frame_cost(frame: &Frame) -> usize {
+        size_of::<RecvChunk>() + frame.buffer_size()
+    }
+
+    /// What holding a compact buffer costs: its bytes, what the allocator adds, and the handle.
+    #[inline]
+    pub(crate) fn compact_cost(capacity: usize) -> usize {
+        size_of::<RecvChunk>() + capacity + ALLOCATION
+    }
+
+    /// What holding the chunk costs, in bytes.
+    #[inline]
+    pub(crate) fn footprint(&self) -> usize {
+        match &self.0 {
+            Store::Frame(frame) => RecvChunk::frame_cost(frame),
+            Store::Compact { buffer, .. } => RecvChunk::compact_cost(buffer.capacity()),
         }
     }
 

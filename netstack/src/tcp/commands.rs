@@ -7,12 +7,15 @@ use bytes::Bytes;
 use super::control_block::{Conn, NewConn, flag};
 use super::event::{ConnId, ConnectError, ListenError, ListenerId, SendError};
 use super::ports::MAX_SKIP;
+use super::send::SendState;
 use super::shared::Shared;
 use super::state::{State, Transition};
 use super::table::Entry;
 use super::tuning::Sizes;
 use super::tuple::{self, Tuple};
-use super::{CongestionKind, ConnOptions, ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, window};
+use super::{
+    CongestionKind, ConnOptions, ConnectConfig, Ctx, ListenConfig, RecvChunk, Tcp, close, input, pressure, window,
+};
 use crate::counters::TcpCounter;
 use crate::flows::Flows;
 use crate::ip::{Egress, PathCache};
@@ -74,6 +77,10 @@ impl Tcp {
         if self.conns.len() + self.shared.listeners.half_open.len() >= self.shared.config.max_connections {
             self.shared.counters.bump(TcpCounter::RefuseConnections);
             return Err(ConnectError::TooManyConnections);
+        }
+        if !self.shared.may_open(self.conns.len()) {
+            self.shared.counters.bump(TcpCounter::RefuseMemory);
+            return Err(ConnectError::OutOfMemory);
         }
         let tuple = match config.local_port {
             Some(port) => Some(Tuple::new(local, port, remote.ip(), remote.port()))
@@ -145,14 +152,14 @@ impl Tcp {
     pub fn consume(&mut self, id: ConnId, n: usize) {
         let Some(conn) = self.conns.get_mut(id.key()) else { return };
         let Some(state) = self.shared.recv.get_mut(conn.recv) else { return };
-        let consumed = state.consume(n, &mut self.shared.held);
+        let consumed = state.consume(n, &mut self.shared.memory);
         after_read(conn, id.index, consumed, &mut self.shared);
     }
 
     /// Takes the first received chunk; its frame returns when the chunk is dropped.
     pub fn take_chunk(&mut self, id: ConnId) -> Option<RecvChunk> {
         let conn = self.conns.get_mut(id.key())?;
-        let chunk = self.shared.recv.get_mut(conn.recv)?.take(&mut self.shared.held)?;
+        let chunk = self.shared.recv.get_mut(conn.recv)?.take(&mut self.shared.memory)?;
         after_read(conn, id.index, chunk.len(), &mut self.shared);
         Some(chunk)
     }
@@ -187,7 +194,12 @@ impl Tcp {
             self.shared.counters.bump(TcpCounter::RefuseSendFull);
             return Err(SendError::Full);
         }
+        let cost = SendState::cost(&data);
+        if self.shared.memory.under_pressure || !self.shared.memory.has_room(cost) {
+            pressure::admit_send(conn, id, cost, &mut self.shared)?;
+        }
         conn.send_queued += data.len() as u32;
+        self.shared.memory.queued += cost;
         if conn.send_queued >= conn.send_limit {
             conn.set(flag::WANT_WRITE);
         }
@@ -262,6 +274,9 @@ fn after_read(conn: &mut Conn, index: u32, bytes: usize, shared: &mut Shared) {
     if conn.recv_queued == 0 {
         shared.release_recv(conn);
         close::after_read(conn, index, shared);
+    }
+    if conn.has(flag::CLAMPED) && !shared.memory.under_pressure {
+        conn.clear(flag::CLAMPED);
     }
     // A window update, when the peer may be waiting for one.
     if conn.state.can_receive() && window::window_grew(conn, 2 * u32::from(conn.mss)) {

@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::congestion::CongestionKind;
+use super::memory::{MemoryLimits, OnMemoryExhausted};
 use crate::rng::Seed;
 
 /// Probing of an idle peer (RFC 9293 §3.8.4). Off unless asked for.
@@ -71,12 +72,14 @@ pub struct TcpConfig {
     pub send_buffer: u32,
     /// Bytes that `send_buffer` grows to with the congestion window; no less than it.
     pub send_buffer_max: u32,
-    /// Segments held out of order on a connection at most.
+    /// Runs of data held out of order on a connection at most, with gaps between them.
     pub max_out_of_order_segments: usize,
-    /// Bytes held out of order on a connection at most.
+    /// Bytes that out-of-order data of a connection may cost at most; twice its window, if that is less.
     pub max_out_of_order_bytes: u32,
-    /// Bytes of received data held by all connections of the worker at most.
-    pub receive_memory: usize,
+    /// Memory that all connections of the worker may hold, and the levels on the way there.
+    pub memory: MemoryLimits,
+    /// What is done when memory is full.
+    pub on_memory_exhausted: OnMemoryExhausted,
     /// Receive frames held by all connections of the worker at most; beyond it data is copied out of its frame on arrival.
     pub max_held_frames: usize,
     /// Stay in TIME-WAIT (RFC 9293 §3.4.2: 2 MSL).
@@ -141,8 +144,9 @@ impl Default for TcpConfig {
             send_buffer: 256 * 1024,
             send_buffer_max: 32 * 1024 * 1024,
             max_out_of_order_segments: 1024,
-            max_out_of_order_bytes: 256 * 1024,
-            receive_memory: 256 * 1024 * 1024,
+            max_out_of_order_bytes: 64 * 1024 * 1024,
+            memory: MemoryLimits::of(1024 * 1024 * 1024),
+            on_memory_exhausted: OnMemoryExhausted::default(),
             max_held_frames: 1024,
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),

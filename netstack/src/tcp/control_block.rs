@@ -90,6 +90,10 @@ pub(crate) mod flag {
         RECV_FIXED = 25;
         /// The size of the send buffer was stated: it does not grow.
         SEND_FIXED = 26;
+        /// Memory is short: the window is a few segments until it is not any more.
+        CLAMPED = 27;
+        /// In the list of connections that were refused to send for want of memory.
+        SEND_WAITS = 28;
     }
 }
 

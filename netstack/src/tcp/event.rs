@@ -106,6 +106,8 @@ pub enum EndReason {
     ResetByPeer,
     /// The stack gave it up: both sides had closed, but received data was left unread for too long.
     Aborted,
+    /// The stack gave it up because memory was full.
+    OutOfMemory,
     /// Retransmissions, probes, or the peer's FIN stayed out for too long.
     TimedOut,
     /// The peer answered no keep-alive probe.
@@ -151,6 +153,8 @@ pub enum ConnectError {
     InvalidRemote,
     /// The limit of connections is reached.
     TooManyConnections,
+    /// Memory is full.
+    OutOfMemory,
     /// No source port is free (on the own queue, where replies are steered).
     NoPort,
     /// The same connection exists.
@@ -189,6 +193,7 @@ describe! {
         NoSource => "no local address can reach the remote one",
         InvalidRemote => "the remote address or port cannot be connected to",
         TooManyConnections => "the limit of connections is reached",
+        OutOfMemory => "memory is full",
         NoPort => "no source port is free",
         InUse => "the same connection exists already",
     }

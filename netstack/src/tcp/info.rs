@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::congestion::CongestionControl;
 use super::control_block::{Conn, NONE, Phase, flag};
 use super::pacing::Rate;
-use super::receive::{Held, RecvState};
+use super::receive::RecvState;
 use super::recovery;
 use super::shared::Shared;
 use super::table::Entry;
@@ -128,7 +128,7 @@ impl Tcp {
     /// Checks what must hold between any two calls; the first contradiction found. Takes time in proportion to
     /// everything there is: for tests and simulations.
     pub fn audit(&self) -> Result<(), String> {
-        let mut held = Held { max_frames: self.shared.held.max_frames, ..Held::default() };
+        let (mut received, mut frames, mut queued) = (0, 0, 0);
         let (mut recv_in_use, mut send_in_use, mut in_table) = (0, 0, 0);
         for (key, conn) in self.conns.iter_from(0) {
             audit_connection(key.into(), conn, &self.shared)
@@ -137,13 +137,18 @@ impl Tcp {
             send_in_use += usize::from(conn.send != NONE);
             in_table += usize::from(conn.has(flag::IN_TABLE));
             if let Some(state) = self.shared.recv.get(conn.recv) {
-                state.count(&mut held);
+                let (bytes, in_frames) = state.count();
+                check(bytes == state.held(), || format!("{key:?} holds {bytes} bytes, noted {}", state.held()))?;
+                (received, frames) = (received + bytes, frames + in_frames);
             }
+            queued += self.shared.send.get(conn.send).map_or(0, |state| state.held());
         }
-        let ours = &self.shared.held;
-        check((held.bytes, held.frames) == (ours.bytes, ours.frames), || {
-            format!("held: counted {held:?}, noted {ours:?}")
+        let noted = self.shared.memory.usage();
+        check((received, frames, queued) == (noted.received, noted.frames, noted.queued), || {
+            format!("counted {received} bytes in {frames} frames, {queued} queued; noted {noted:?}")
         })?;
+        let budget = self.shared.memory.limits.budget;
+        check(noted.total() <= budget, || format!("{noted:?} exceeds the budget of {budget}"))?;
         check(recv_in_use == self.shared.recv.in_use(), || "receive states leak".into())?;
         check(send_in_use == self.shared.send.in_use(), || "send states leak".into())?;
         let entries = in_table + self.shared.listeners.half_open.len() + self.shared.time_waits.slab.len();

@@ -29,11 +29,13 @@ mod info;
 mod input;
 mod isn;
 mod listen;
+mod memory;
 mod output;
 mod pacing;
 mod plan;
 mod pool;
 mod ports;
+mod pressure;
 mod probe;
 mod prr;
 mod rack;
@@ -69,6 +71,7 @@ pub use congestion::{
 pub use event::{ConnId, ConnectError, EndReason, ListenError, ListenerId, Ready, SendError, TcpEvent};
 pub use icmp::{IcmpError, IcmpErrorKind};
 pub use info::{ConnInfo, ListenerInfo};
+pub use memory::{MemoryLimits, MemoryUsage, OnMemoryExhausted};
 pub use state::{State, Transition};
 
 pub use crate::counters::{TcpCounter, TcpCounters};
@@ -179,20 +182,26 @@ impl Tcp {
     }
 
     /// The burst is over and the application had its turn: received data that is still here and lies in mostly empty
-    /// frames is copied into compact buffers, and windows follow what was read.
+    /// frames is copied into compact buffers, windows follow what was read, and memory is looked after.
     pub fn settle(&mut self, ctx: &mut Ctx<'_>) {
         while let Some(index) = self.shared.touched.pop() {
             let Some(conn) = self.conns.at_mut(index) else { continue };
             conn.clear(flag::TOUCHED);
             if let Some(state) = self.shared.recv.get_mut(conn.recv) {
-                state.settle(&mut self.shared.held);
+                state.settle(&mut self.shared.memory);
+            }
+            if self.shared.memory.under_pressure {
+                pressure::clamp_window(conn, &mut self.shared);
+            } else {
+                conn.clear(flag::CLAMPED);
             }
             if conn.tuner != control_block::NONE {
                 tuning::right_size(conn, &mut self.shared, ctx.now);
             }
         }
-        let copied = core::mem::take(&mut self.shared.held.compacted);
+        let copied = core::mem::take(&mut self.shared.memory.compacted);
         self.shared.counters.add(TcpCounter::ReceiveCompacted, copied);
+        self.relieve(ctx);
     }
 
     /// Sends what connections have to say, in turns, `max_frames` at most; how many frames went out.
@@ -269,6 +278,11 @@ impl Tcp {
     /// Receive and send states that connections hold; both zero when every connection is idle.
     pub fn pooled_states(&self) -> (usize, usize) {
         (self.shared.recv.in_use(), self.shared.send.in_use())
+    }
+
+    /// What connections hold, in bytes.
+    pub fn memory(&self) -> MemoryUsage {
+        self.shared.memory.usage()
     }
 
     /// Connections in TIME-WAIT.

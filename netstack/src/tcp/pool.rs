@@ -8,6 +8,12 @@ use super::control_block::NONE;
 pub(crate) trait Reusable: Default {
     /// Drops the content, keeps (a bounded amount of) memory.
     fn reset(&mut self);
+
+    /// Bytes of memory kept beside the object itself.
+    #[inline]
+    fn kept(&self) -> usize {
+        0
+    }
 }
 
 /// Empties a queue and gives its memory back beyond `keep` elements. Cheap when there is little in it, as there is
@@ -25,6 +31,10 @@ pub(crate) fn empty<T>(queue: &mut VecDeque<T>, keep: usize) {
 pub(crate) struct Pool<T> {
     objects: Vec<T>,
     free: Vec<u32>,
+    /// Bytes that free objects keep.
+    kept: usize,
+    /// Free objects, from the bottom of the list, that keep nothing.
+    trimmed: usize,
 }
 
 impl<T: Reusable> Pool<T> {
@@ -32,11 +42,18 @@ impl<T: Reusable> Pool<T> {
     #[inline]
     pub(crate) fn take(&mut self, index: &mut u32) -> &mut T {
         if *index == NONE {
-            *index = self.free.pop().unwrap_or_else(|| {
-                self.objects.push(T::default());
-                // Bounded by the number of connections.
-                (self.objects.len() - 1) as u32
-            });
+            match self.free.pop() {
+                Some(free) => {
+                    *index = free;
+                    self.kept -= self.objects[free as usize].kept();
+                    self.trimmed = self.trimmed.min(self.free.len());
+                }
+                None => {
+                    // Bounded by the number of connections.
+                    *index = self.objects.len() as u32;
+                    self.objects.push(T::default());
+                }
+            }
         }
         &mut self.objects[*index as usize]
     }
@@ -56,9 +73,31 @@ impl<T: Reusable> Pool<T> {
     pub(crate) fn give_back(&mut self, index: &mut u32) {
         if let Some(object) = self.objects.get_mut(*index as usize) {
             object.reset();
+            self.kept += object.kept();
             self.free.push(*index);
         }
         *index = NONE;
+    }
+
+    /// Gives back what up to `max` free objects keep, those first that were free for longest; how many kept something.
+    pub(crate) fn trim(&mut self, max: usize) -> u64 {
+        let mut returned = 0;
+        for &index in self.free.iter().skip(self.trimmed).take(max) {
+            if let Some(object) = self.objects.get_mut(index as usize) {
+                returned += u64::from(object.kept() > 0);
+                self.kept -= object.kept();
+                *object = T::default();
+                self.kept += object.kept();
+            }
+            self.trimmed += 1;
+        }
+        returned
+    }
+
+    /// Bytes that objects take, free ones with what they keep.
+    #[inline]
+    pub(crate) fn memory(&self) -> usize {
+        self.objects.len() * size_of::<T>() + self.kept
     }
 
     /// Objects in use.

@@ -7,13 +7,14 @@
 //!
 //! Data stays in the frame that brought it, within limits. Frames are lent: data in a mostly empty frame that is
 //! still here when the burst ends ([`RecvState::settle`]), sparse data beyond a gap, and everything beyond the worker's
-//! budget of frames is copied into compact buffers.
+//! budget of frames is copied into compact buffers. What all of it costs is told to the worker's account (memory.rs).
 
 use std::collections::VecDeque;
 
 use super::chunk::RecvChunk;
+use super::memory::Memory;
 use super::pool::{self, Reusable};
-use super::sack::{Blocks, RangeSet, Reporter};
+use super::sack::{Blocks, Range, RangeSet, Reporter};
 use super::seq::Seq;
 use crate::frame::Frame;
 
@@ -24,36 +25,16 @@ const MANY_CHUNKS: usize = 32;
 /// Queue capacity that a pooled object keeps.
 const KEEP: usize = 64;
 
-/// What all connections of the worker hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Held {
-    /// Received bytes not yet consumed, in frames and in compact buffers.
-    pub(crate) bytes: usize,
-    /// Frames that hold such bytes.
-    pub(crate) frames: usize,
-    /// Segments that were copied out of their frames.
-    pub(crate) compacted: u64,
-    /// The limit of `frames`.
-    pub(crate) max_frames: usize,
-}
-
-impl Held {
-    fn add(&mut self, chunk: &RecvChunk) {
-        self.bytes += chunk.len();
-        self.frames += usize::from(chunk.holds_frame());
-    }
-
-    fn sub(&mut self, chunk: &RecvChunk) {
-        self.bytes -= chunk.len();
-        self.frames -= usize::from(chunk.holds_frame());
-    }
-}
+/// What a piece beyond a gap costs more than its chunk in the queue: its place, and that in the set of ranges.
+const PIECE: usize = size_of::<Piece>() - size_of::<RecvChunk>() + size_of::<Range>();
 
 /// Bounds of one connection's out-of-order data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutOfOrderLimits {
+    /// Runs with gaps between them.
     pub(crate) segments: usize,
-    pub(crate) bytes: u32,
+    /// What all of it may cost.
+    pub(crate) bytes: usize,
 }
 
 /// What became of a segment beyond a gap.
@@ -87,7 +68,10 @@ pub(crate) struct RecvState {
     unsettled: usize,
     pieces: VecDeque<Piece>,
     /// What `pieces` cover.
-    held: RangeSet,
+    covered: RangeSet,
+    /// What everything here costs, and the part of `pieces`.
+    held: usize,
+    held_beyond: usize,
     /// Orders the SACK blocks.
     pub(crate) reporter: Reporter,
     /// Where a FIN that arrived beyond a gap lies.
@@ -95,11 +79,16 @@ pub(crate) struct RecvState {
 }
 
 impl Reusable for RecvState {
+    fn kept(&self) -> usize {
+        self.queue.capacity() * size_of::<RecvChunk>() + self.pieces.capacity() * size_of::<Piece>()
+    }
+
     fn reset(&mut self) {
         pool::empty(&mut self.queue, KEEP);
         pool::empty(&mut self.pieces, KEEP);
         self.unsettled = 0;
-        self.held.clear();
+        self.covered.clear();
+        (self.held, self.held_beyond) = (0, 0);
         self.reporter = Reporter::default();
         self.fin_at = None;
     }
@@ -125,7 +114,13 @@ impl RecvState {
 
     /// Bytes beyond a gap.
     pub(crate) fn out_of_order_bytes(&self) -> u32 {
-        self.held.bytes()
+        self.covered.bytes()
+    }
+
+    /// What everything held here costs, in bytes.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        self.held
     }
 
     /// The SACK blocks of the next acknowledgment.
@@ -134,7 +129,7 @@ impl RecvState {
         if self.pieces.is_empty() && !self.reporter.has_duplicate() {
             return Blocks::default();
         }
-        self.reporter.blocks(&self.held, limit)
+        self.reporter.blocks(&self.covered, limit)
     }
 
     /// The first chunk.
@@ -143,32 +138,57 @@ impl RecvState {
         self.queue.front().map_or(&[], |chunk| chunk)
     }
 
+    #[inline]
+    fn charge(&mut self, cost: usize, memory: &mut Memory) {
+        self.held += cost;
+        memory.received += cost;
+    }
+
+    #[inline]
+    fn refund(&mut self, cost: usize, memory: &mut Memory) {
+        self.held -= cost;
+        memory.received -= cost;
+    }
+
+    /// The chunk leaves: its cost, and its frame.
+    #[inline]
+    fn refund_chunk(&mut self, chunk: &RecvChunk, memory: &mut Memory) {
+        self.refund(chunk.footprint(), memory);
+        memory.frames -= usize::from(chunk.holds_frame());
+    }
+
     /// Adds a frame's data at the end of the queue.
     #[inline]
-    pub(crate) fn push(&mut self, frame: Frame, held: &mut Held) {
+    pub(crate) fn push(&mut self, frame: Frame, memory: &mut Memory) {
         let too_many = self.queue.len() >= MANY_CHUNKS && frame.len() * 2 < frame.buffer_size();
-        if held.frames >= held.max_frames || too_many {
-            held.compacted += 1;
-            self.push_copy(frame.data(), held);
+        if memory.frames >= memory.max_frames || too_many {
+            self.push_copy(&frame, memory);
         } else {
             let chunk = RecvChunk::frame(frame);
-            held.add(&chunk);
+            self.charge(chunk.footprint(), memory);
+            memory.frames += 1;
             self.queue.push_back(chunk);
             self.unsettled += 1;
         }
     }
 
-    fn push_copy(&mut self, bytes: &[u8], held: &mut Held) {
-        held.bytes += bytes.len();
-        if !self.queue.back_mut().is_some_and(|last| last.append(bytes, COMPACT_MAX)) {
-            self.queue.push_back(RecvChunk::compact(bytes));
-        }
+    /// As `push`, into a compact buffer.
+    pub(crate) fn push_copy(&mut self, frame: &Frame, memory: &mut Memory) {
+        memory.compacted += 1;
+        let cost = append_or_push(&mut self.queue, frame.data());
+        self.charge(cost, memory);
     }
 
     /// Keeps a frame's data, which begins at `seq`, until the gap before it closes. What overlaps with data held already
     /// is dropped, so that a byte never changes once it was acknowledged selectively; and so is what lies behind the
     /// first held piece that it overlaps, which the peer sends again.
-    pub(crate) fn store(&mut self, seq: Seq, mut frame: Frame, held: &mut Held, limits: OutOfOrderLimits) -> Stored {
+    pub(crate) fn store(
+        &mut self,
+        seq: Seq,
+        mut frame: Frame,
+        memory: &mut Memory,
+        limits: OutOfOrderLimits,
+    ) -> Stored {
         let mut start = seq;
         let mut end = seq + frame.len() as u32;
         let at = self.pieces.partition_point(|piece| piece.seq.at_or_before(start));
@@ -184,80 +204,117 @@ impl RecvState {
             return Stored::Duplicate;
         }
         frame.truncate(end.since(start) as usize);
-        let full = self.held.bytes() + frame.len() as u32 > limits.bytes || self.pieces.len() >= limits.segments;
-        if full || self.held.insert(start, end, limits.segments).is_none() {
+        let copied = memory.frames >= memory.max_frames || frame.len() * 2 < frame.buffer_size();
+        let cost = PIECE + if copied { RecvChunk::compact_cost(frame.len()) } else { RecvChunk::frame_cost(&frame) };
+        let full = self.held_beyond + cost > limits.bytes || !memory.has_room(cost);
+        if full || self.covered.insert(start, end, limits.segments).is_none() {
             return Stored::Refused;
         }
-        let mut chunk = RecvChunk::frame(frame);
-        if held.frames >= held.max_frames || chunk.is_sparse() {
-            chunk = RecvChunk::compact(&chunk);
-            held.compacted += 1;
-        }
-        held.add(&chunk);
-        self.pieces.insert(at, Piece { seq: start, chunk });
+        self.keep(at, start, frame, copied, memory);
         self.reporter.note(start);
         Stored::New
     }
 
+    /// Puts a piece at place `at`, or its bytes behind the piece before, where both are copies and touch.
+    fn keep(&mut self, at: usize, start: Seq, frame: Frame, copied: bool, memory: &mut Memory) {
+        let before = at.checked_sub(1).and_then(|before| self.pieces.get_mut(before));
+        let cost = match before.filter(|piece| copied && piece.end() == start) {
+            Some(piece) => append(&mut piece.chunk, frame.data()),
+            None => None,
+        };
+        memory.compacted += u64::from(copied);
+        let cost = cost.unwrap_or_else(|| {
+            let chunk = if copied { RecvChunk::compact(frame.data()) } else { RecvChunk::frame(frame) };
+            memory.frames += usize::from(!copied);
+            let cost = PIECE + chunk.footprint();
+            self.pieces.insert(at, Piece { seq: start, chunk });
+            cost
+        });
+        self.held_beyond += cost;
+        self.charge(cost, memory);
+    }
+
     /// Moves what has become contiguous at `rcv_nxt` to the queue; the bytes moved.
-    pub(crate) fn join(&mut self, rcv_nxt: Seq, held: &mut Held) -> u32 {
+    pub(crate) fn join(&mut self, rcv_nxt: Seq, memory: &mut Memory) -> u32 {
         let mut next = rcv_nxt;
-        while let Some(piece) = self.pieces.front().filter(|piece| piece.seq.at_or_before(next)) {
-            let known = next.since(piece.seq) as usize;
-            let Some(Piece { mut chunk, .. }) = self.pieces.pop_front() else { break };
-            held.sub(&chunk);
-            chunk.advance(known);
-            if !chunk.is_empty() {
+        while self.pieces.front().is_some_and(|piece| piece.seq.at_or_before(next)) {
+            let Some(Piece { seq, mut chunk }) = self.pieces.pop_front() else { break };
+            self.held_beyond -= PIECE + chunk.footprint();
+            self.refund(PIECE, memory);
+            chunk.advance(next.since(seq) as usize);
+            if chunk.is_empty() {
+                self.refund_chunk(&chunk, memory);
+            } else {
                 next += chunk.len() as u32;
-                held.add(&chunk);
                 self.queue.push_back(chunk);
                 self.unsettled += 1;
             }
         }
-        self.held.remove_before(next);
+        self.covered.remove_before(next);
         next.since(rcv_nxt)
     }
 
+    /// Drops data beyond gaps, the highest numbers first, until the rest costs no more than `share` bytes; how many
+    /// pieces were dropped.
+    pub(crate) fn prune(&mut self, share: usize, memory: &mut Memory) -> u64 {
+        let mut dropped = 0;
+        while self.held_beyond > share {
+            let Some(Piece { seq, chunk }) = self.pieces.pop_back() else { break };
+            self.held_beyond -= PIECE + chunk.footprint();
+            self.refund(PIECE, memory);
+            self.refund_chunk(&chunk, memory);
+            self.covered.remove_from(seq);
+            dropped += 1;
+        }
+        // What is left is said anew: the numbers noted last are gone.
+        if let Some(last) = self.pieces.back().filter(|_| dropped > 0) {
+            self.reporter.note(last.seq);
+        }
+        dropped
+    }
+
     /// Forgets the first `n` bytes of the queue; how many there were.
-    pub(crate) fn consume(&mut self, n: usize, held: &mut Held) -> usize {
+    pub(crate) fn consume(&mut self, n: usize, memory: &mut Memory) -> usize {
         let mut left = n;
         while let Some(front) = self.queue.front_mut() {
             if left < front.len() {
                 front.advance(left);
-                held.bytes -= left;
                 left = 0;
                 break;
             }
             left -= front.len();
-            held.sub(front);
-            self.queue.pop_front();
+            if let Some(chunk) = self.queue.pop_front() {
+                self.refund_chunk(&chunk, memory);
+            }
         }
         self.unsettled = self.unsettled.min(self.queue.len());
         n - left
     }
 
     /// Takes the first chunk out.
-    pub(crate) fn take(&mut self, held: &mut Held) -> Option<RecvChunk> {
+    pub(crate) fn take(&mut self, memory: &mut Memory) -> Option<RecvChunk> {
         let chunk = self.queue.pop_front()?;
-        held.sub(&chunk);
+        self.refund_chunk(&chunk, memory);
         self.unsettled = self.unsettled.min(self.queue.len());
         Some(chunk)
     }
 
     /// The end of a burst: what came with it and lies in mostly empty frames is copied into compact buffers.
-    pub(crate) fn settle(&mut self, held: &mut Held) {
+    pub(crate) fn settle(&mut self, memory: &mut Memory) {
         let first = self.queue.len() - self.unsettled;
         let mut kept = first;
         for at in first..self.queue.len() {
-            let sparse = self.queue[at].is_sparse();
-            if sparse {
-                held.sub(&self.queue[at]);
-                held.bytes += self.queue[at].len();
-                held.compacted += 1;
-                if self.merge(at, kept) {
+            if self.queue[at].is_sparse() {
+                memory.compacted += 1;
+                let sparse = core::mem::replace(&mut self.queue[at], RecvChunk::compact(&[]));
+                self.refund_chunk(&sparse, memory);
+                let before = kept.checked_sub(1).and_then(|before| self.queue.get_mut(before));
+                if let Some(cost) = before.and_then(|chunk| append(chunk, &sparse)) {
+                    self.charge(cost, memory);
                     continue;
                 }
-                self.queue[at] = RecvChunk::compact(&self.queue[at]);
+                self.queue[at] = RecvChunk::compact(&sparse);
+                self.charge(self.queue[at].footprint(), memory);
             }
             self.queue.swap(at, kept);
             kept += 1;
@@ -266,38 +323,43 @@ impl RecvState {
         self.unsettled = 0;
     }
 
-    /// Appends chunk `at` to the one before `kept`, when that is compact and has room.
-    fn merge(&mut self, at: usize, kept: usize) -> bool {
-        let Some(before) = kept.checked_sub(1) else { return false };
-        let bytes = core::mem::replace(&mut self.queue[at], RecvChunk::compact(&[]));
-        let merged = self.queue[before].append(&bytes, COMPACT_MAX);
-        if !merged {
-            self.queue[at] = bytes;
-        }
-        merged
-    }
-
     /// Drops everything.
-    pub(crate) fn discard(&mut self, held: &mut Held) {
-        for chunk in self.queue.drain(..) {
-            held.sub(&chunk);
-        }
-        for piece in self.pieces.drain(..) {
-            held.sub(&piece.chunk);
-        }
+    pub(crate) fn discard(&mut self, memory: &mut Memory) {
+        let chunks = self.queue.iter().chain(self.pieces.iter().map(|piece| &piece.chunk));
+        memory.frames -= chunks.filter(|chunk| chunk.holds_frame()).count();
+        memory.received -= self.held;
         self.reset();
     }
 
-    /// Recounts what is held, for audits.
-    pub(crate) fn count(&self, into: &mut Held) {
-        self.queue.iter().for_each(|chunk| into.add(chunk));
-        self.pieces.iter().for_each(|piece| into.add(&piece.chunk));
+    /// Recounts what is held, for audits: bytes and frames.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let pieces = self.pieces.iter().map(|piece| &piece.chunk);
+        let chunks = || self.queue.iter().chain(pieces.clone());
+        let cost: usize = chunks().map(RecvChunk::footprint).sum();
+        (cost + self.pieces.len() * PIECE, chunks().filter(|chunk| chunk.holds_frame()).count())
     }
 
     /// Bytes in the queue, counted anew, for audits.
     pub(crate) fn queue_bytes(&self) -> usize {
         self.queue.iter().map(|chunk| chunk.len()).sum()
     }
+}
+
+/// Appends `bytes` to the chunk when it is a compact buffer with room; what that costs.
+fn append(chunk: &mut RecvChunk, bytes: &[u8]) -> Option<usize> {
+    let before = chunk.footprint();
+    chunk.append(bytes, COMPACT_MAX).then(|| chunk.footprint() - before)
+}
+
+/// Appends `bytes` to the last chunk, or behind it; what that costs.
+fn append_or_push(queue: &mut VecDeque<RecvChunk>, bytes: &[u8]) -> usize {
+    if let Some(cost) = queue.back_mut().and_then(|last| append(last, bytes)) {
+        return cost;
+    }
+    let chunk = RecvChunk::compact(bytes);
+    let cost = chunk.footprint();
+    queue.push_back(chunk);
+    cost
 }
 
 #[cfg(test)]

@@ -63,6 +63,18 @@ impl RangeSet {
         Some(new)
     }
 
+    /// Forgets everything from `seq` on.
+    pub(crate) fn remove_from(&mut self, seq: Seq) {
+        while let Some(last) = self.ranges.last_mut().filter(|range| range.1.after(seq)) {
+            let start = last.0.max(seq);
+            self.bytes -= last.1.since(start);
+            last.1 = start;
+            if last.0 == start {
+                self.ranges.pop();
+            }
+        }
+    }
+
     /// Forgets everything before `seq`.
     pub(crate) fn remove_before(&mut self, seq: Seq) {
         let gone = self.position(seq);

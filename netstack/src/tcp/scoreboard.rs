@@ -197,6 +197,12 @@ impl Scoreboard {
         *self = Scoreboard { ring, ..Scoreboard::default() };
     }
 
+    /// Bytes of memory that it keeps.
+    #[inline]
+    pub(crate) fn kept(&self) -> usize {
+        self.ring.records.capacity() * size_of::<Record>()
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.ring.records.is_empty()

@@ -20,13 +20,15 @@ use super::prr::Prr;
 use super::rack::Rack;
 use super::rate::Sampler;
 use super::recovery::Frto;
-use super::scoreboard::Scoreboard;
+use super::scoreboard::{Record, Scoreboard};
 use super::seq::Seq;
 use super::undo::Undo;
 use crate::time::Instant;
 
 /// Queue capacity that a pooled object keeps.
 const KEEP: usize = 64;
+/// Bytes of data for each of which a record is counted beforehand: segments are rarely smaller.
+const RECORD_EVERY: usize = 1024;
 
 /// Data that was queued in one call.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub(crate) struct SendState {
     /// Position of the first unacknowledged byte, and behind the last one.
     una: u64,
     end: u64,
+    /// What the queue costs: see [`SendState::cost`].
+    held: usize,
     next: Cursor,
     /// Whose it is: the connection's slot.
     pub(crate) owner: u32,
@@ -82,6 +86,7 @@ impl Default for SendState {
             queue: VecDeque::new(),
             una: 0,
             end: 0,
+            held: 0,
             next: Cursor::default(),
             owner: NONE,
             last_sent_at: Instant::ZERO,
@@ -103,6 +108,10 @@ impl Default for SendState {
 }
 
 impl Reusable for SendState {
+    fn kept(&self) -> usize {
+        self.queue.capacity() * size_of::<Piece>() + self.board.kept()
+    }
+
     fn reset(&mut self) {
         let (mut queue, mut board) = (core::mem::take(&mut self.queue), core::mem::take(&mut self.board));
         pool::empty(&mut queue, KEEP);
@@ -139,22 +148,39 @@ impl Usage {
 }
 
 impl SendState {
+    /// What queueing `data` costs, in bytes: its length, whoever else holds it; its place; and, about, the records of its
+    /// segments while they are in flight.
+    #[inline]
+    pub(crate) fn cost(data: &Bytes) -> usize {
+        size_of::<Piece>() + data.len() + (1 + data.len() / RECORD_EVERY) * size_of::<Record>()
+    }
+
+    /// What everything queued costs, in bytes.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
     /// Adds data at the end.
     #[inline]
     pub(crate) fn push(&mut self, data: Bytes) {
+        self.held += SendState::cost(&data);
         self.end += data.len() as u64;
         self.queue.push_back(Piece { end: self.end, data });
     }
 
-    /// The peer acknowledged the first `n` bytes.
+    /// The peer acknowledged the first `n` bytes; what is let go of, in bytes as `cost` counts them.
     #[inline]
-    pub(crate) fn acknowledge(&mut self, n: usize) {
+    pub(crate) fn acknowledge(&mut self, n: usize) -> usize {
+        let before = self.held;
         self.una += n as u64;
-        while self.queue.front().is_some_and(|front| front.end <= self.una) {
+        while let Some(front) = self.queue.front().filter(|front| front.end <= self.una) {
+            self.held -= SendState::cost(&front.data);
             self.queue.pop_front();
             self.next.piece = self.next.piece.saturating_sub(1);
         }
         self.next.position = self.next.position.max(self.una);
+        before - self.held
     }
 
     /// Copies the bytes from `offset` (counted from the first unacknowledged one) on into `out`; how many there were.

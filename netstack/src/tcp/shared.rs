@@ -7,14 +7,16 @@ use super::control_block::{Conn, flag};
 use super::cookie::SynCookieKeys;
 use super::event::{ConnId, Ready};
 use super::isn::IsnGenerator;
-use super::listen::Listeners;
+use super::listen::{HalfOpen, Listeners};
+use super::memory::Memory;
 use super::pacing;
 use super::pool::Pool;
-use super::receive::{Held, OutOfOrderLimits, RecvState};
+use super::pressure::OUT_OF_ORDER_SHARE;
+use super::receive::{OutOfOrderLimits, RecvState};
 use super::rtt::RtoBounds;
 use super::send::SendState;
 use super::table::{Entry, Table};
-use super::time_wait::TimeWaits;
+use super::time_wait::{TimeWait, TimeWaits};
 use super::tuning::Tuner;
 use super::tuple::Tuple;
 use crate::counters::{TcpCounter, TcpCounters};
@@ -22,6 +24,11 @@ use crate::flows::{Claim, Flows};
 use crate::rng::{Rng, Seed};
 use crate::time::Instant;
 use crate::wheel::TimerWheel;
+
+/// What an object costs in the timer wheel and in the table of 4-tuples, in bytes.
+const INDEX: usize = 48;
+/// What a connection costs that holds nothing, in bytes.
+pub(crate) const CONNECTION: usize = size_of::<Conn>() + INDEX;
 
 /// Everything but the connections themselves, so that one of them and this can be borrowed side by side.
 pub(crate) struct Shared {
@@ -38,7 +45,7 @@ pub(crate) struct Shared {
     pub(crate) send: Pool<SendState>,
     /// Of connections that receive much.
     pub(crate) tuners: Pool<Tuner>,
-    pub(crate) held: Held,
+    pub(crate) memory: Memory,
     /// Connections with events; those that died meanwhile are skipped by generation.
     pub(crate) events: VecDeque<ConnId>,
     /// Connections with something to send; entries without the flag are stale and skipped.
@@ -55,7 +62,6 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(config: TcpConfig, flows: Option<Flows>, seed: &Seed, now: Instant) -> Shared {
         let wheel = || TimerWheel::new(now, config.timer_tick);
-        let held = Held { max_frames: config.max_held_frames, ..Held::default() };
         Shared {
             counters: TcpCounters::default(),
             table: Table::new(seed, config.reserve_connections),
@@ -67,7 +73,7 @@ impl Shared {
             recv: Pool::default(),
             send: Pool::default(),
             tuners: Pool::default(),
-            held,
+            memory: Memory::new(config.memory, config.max_held_frames),
             events: VecDeque::with_capacity(1024),
             ready: VecDeque::with_capacity(1024),
             touched: Vec::with_capacity(1024),
@@ -144,6 +150,7 @@ impl Shared {
     #[inline]
     pub(crate) fn release_send(&mut self, conn: &mut Conn) {
         self.pacing.cancel(conn.send);
+        self.memory.queued -= self.send.get(conn.send).map_or(0, SendState::held);
         self.send.give_back(&mut conn.send);
     }
 
@@ -158,13 +165,35 @@ impl Shared {
     /// Drops all received data of a connection.
     pub(crate) fn discard_recv(&mut self, conn: &mut Conn) {
         if let Some(state) = self.recv.get_mut(conn.recv) {
-            state.discard(&mut self.held);
+            state.discard(&mut self.memory);
         }
         self.recv.give_back(&mut conn.recv);
         conn.recv_queued = 0;
     }
 
-    pub(crate) fn out_of_order_limits(&self) -> OutOfOrderLimits {
-        OutOfOrderLimits { segments: self.config.max_out_of_order_segments, bytes: self.config.max_out_of_order_bytes }
+    /// What out-of-order data of the connection may take: twice its window, as a frame of which half is used is the worst
+    /// that is kept, and something for small windows; under pressure a share.
+    pub(crate) fn out_of_order_limits(&self, conn: &Conn) -> OutOfOrderLimits {
+        let most = (2 * conn.recv_limit as usize + OUT_OF_ORDER_SHARE).min(self.config.max_out_of_order_bytes as usize);
+        OutOfOrderLimits {
+            segments: self.config.max_out_of_order_segments,
+            bytes: if self.memory.under_pressure { most.min(OUT_OF_ORDER_SHARE) } else { most },
+        }
+    }
+
+    /// What control blocks, half-open connections, TIME-WAIT and pooled objects take, with `connections` of the first.
+    pub(crate) fn note_control(&mut self, connections: usize) {
+        self.memory.control = connections * CONNECTION
+            + self.listeners.half_open.len() * (size_of::<HalfOpen>() + INDEX)
+            + self.time_waits.slab.len() * (size_of::<TimeWait>() + INDEX)
+            + self.recv.memory()
+            + self.send.memory()
+            + self.tuners.memory();
+    }
+
+    /// True while connections may be opened, by either side, as far as memory goes.
+    pub(crate) fn may_open(&mut self, connections: usize) -> bool {
+        self.note_control(connections);
+        !self.memory.is_full()
     }
 }

@@ -167,7 +167,7 @@ pub(crate) fn right_size(conn: &mut Conn, shared: &mut Shared, now: Instant) {
         return;
     }
     let copied = read_until(conn).saturating_since(tuner.round_from);
-    if copied > tuner.space {
+    if copied > tuner.space && !shared.memory.under_pressure {
         let target = window_for(copied, tuner.space, u32::from(conn.mss));
         tuner.space = copied;
         conn.recv_limit = conn.recv_limit.max(target.min(most));
@@ -191,7 +191,7 @@ fn window_for(copied: u32, space: u32, mss: u32) -> u32 {
 /// The application waits for room to send, and acknowledgments have moved the congestion window.
 #[inline]
 pub(crate) fn expand_send(conn: &mut Conn, shared: &Shared) {
-    if !conn.has(flag::SEND_FIXED) {
+    if !conn.has(flag::SEND_FIXED) && !shared.memory.under_pressure {
         // Three congestion windows, as the application is told at a half of the limit: one in flight, and a half to send
         // until it has written more.
         let wanted = conn.congestion.window().saturating_mul(3).min(shared.config.send_buffer_max);

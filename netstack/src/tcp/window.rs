@@ -33,10 +33,17 @@ pub(crate) fn acknowledgment_due(conn: &Conn) -> bool {
     (conn.has(flag::ACK_PENDING) && conn.rcv_nxt.since(conn.last_ack_sent) >= two) || window_grew(conn, two)
 }
 
+/// Segments that the window holds while memory is short: enough for recovery by duplicate acknowledgments, as in Linux.
+const CLAMP_SEGMENTS: u32 = 4;
+
 /// The edge that the receive buffer allows now.
 #[inline]
 fn open_edge(conn: &Conn) -> Seq {
-    conn.rcv_nxt + conn.recv_limit.saturating_sub(conn.recv_queued)
+    let mut limit = conn.recv_limit;
+    if conn.has(flag::CLAMPED) {
+        limit = limit.min(CLAMP_SEGMENTS * u32::from(conn.mss));
+    }
+    conn.rcv_nxt + limit.saturating_sub(conn.recv_queued)
 }
 
 /// True when the window could be opened by `bytes`, or by half of the buffer.

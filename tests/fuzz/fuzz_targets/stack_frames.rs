@@ -22,7 +22,7 @@ use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use netstack::frame::RxChecksum;
 use netstack::rng::Seed;
-use netstack::tcp::{ConnId, ConnectConfig, ListenConfig, ListenerId, Ready, TcpConfig};
+use netstack::tcp::{ConnId, ConnectConfig, ListenConfig, ListenerId, MemoryLimits, Ready, TcpConfig};
 use netstack::{FramePool, Instant, IpLimits, Stack, StackConfig};
 
 use peer::Peer;
@@ -85,7 +85,7 @@ fn config(flags: u8) -> StackConfig {
             send_buffer: 16_384,
             max_out_of_order_segments: 8,
             max_out_of_order_bytes: 4096,
-            receive_memory: 32_768,
+            memory: MemoryLimits::of(96 * 1024),
             max_held_frames: 32,
             timestamps: flags & 4 == 0,
             sack: flags & 8 == 0,

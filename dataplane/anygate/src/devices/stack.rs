@@ -4,7 +4,7 @@ use super::SetupError;
 use config::{Config, Size};
 use netstack::ip::Cidr;
 use netstack::routes::Route;
-use netstack::tcp::{CongestionKind, EcnMode, KeepAlive, SynCookieMode, TcpConfig};
+use netstack::tcp::{CongestionKind, EcnMode, KeepAlive, MemoryLimits, OnMemoryExhausted, SynCookieMode, TcpConfig};
 use netstack::{IpLimits, StackConfig};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -83,6 +83,12 @@ fn tcp(config: &Config) -> TcpConfig {
         receive_buffer_max: bytes(limits.receive_buffer_max),
         send_buffer: bytes(limits.send_buffer),
         send_buffer_max: bytes(limits.send_buffer_max),
+        memory: MemoryLimits::of(limits.memory.as_usize()),
+        on_memory_exhausted: match limits.on_memory_exhausted {
+            config::OnMemoryExhausted::ResetLargest => OnMemoryExhausted::ResetLargest,
+            config::OnMemoryExhausted::ResetOldest => OnMemoryExhausted::ResetOldest,
+            config::OnMemoryExhausted::Refuse => OnMemoryExhausted::Refuse,
+        },
         time_wait: tcp.time_wait,
         fin_wait_2: tcp.fin_wait,
         rto_min: tcp.rto_min,

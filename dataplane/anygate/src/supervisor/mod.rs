@@ -328,6 +328,8 @@ fn needs_restart(old: &Config, new: &Config) -> Option<Diagnostic> {
         ("server.limits.send_buffer_max", a.limits.send_buffer_max == b.limits.send_buffer_max),
         ("server.limits.receive_buffer", a.limits.receive_buffer == b.limits.receive_buffer),
         ("server.limits.receive_buffer_max", a.limits.receive_buffer_max == b.limits.receive_buffer_max),
+        ("server.limits.memory", a.limits.memory == b.limits.memory),
+        ("server.limits.on_memory_exhausted", a.limits.on_memory_exhausted == b.limits.on_memory_exhausted),
     ];
     let (path, _) = fixed.iter().find(|(_, same)| !same)?;
     let error = new.error_at(path, format!("`{path}` cannot change while the ports are open; nothing was changed"));

@@ -333,6 +333,7 @@ impl<P: Port> Worker<P> {
             figures.pool_frames = stack.pool().capacity() as u64;
             figures.pool_available = stack.pool().available() as u64;
             figures.pool_low_water = stack.pool().low_water() as u64;
+            figures.memory = stack.tcp().memory();
             figures.turns = turns;
             figures.busy_turns = busy_turns;
             figures.sleeps = sleeps;

@@ -6,7 +6,7 @@ use crate::wake::Bell;
 use config::Listener;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use netstack::counters::IpCounters;
-use netstack::tcp::TcpCounters;
+use netstack::tcp::{MemoryUsage, TcpCounters};
 use port::{PortCounters, PortInfo};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -34,6 +34,8 @@ pub struct WorkerFigures {
     pub pool_available: u64,
     /// Fewest frames ever free.
     pub pool_low_water: u64,
+    /// What TCP connections hold.
+    pub memory: MemoryUsage,
     /// Turns of the run loop.
     pub turns: u64,
     /// Turns that found work.

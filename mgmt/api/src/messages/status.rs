@@ -85,6 +85,18 @@ pub struct WorkerStatus {
     pub pool_free_frames: u64,
     /// The fewest free frames there have been.
     pub pool_low_water_frames: u64,
+    /// Bytes that its TCP connections hold, control blocks included.
+    #[serde(default)]
+    pub memory_bytes: u64,
+    /// Bytes that received data occupies.
+    #[serde(default)]
+    pub memory_received_bytes: u64,
+    /// Bytes queued for sending.
+    #[serde(default)]
+    pub memory_queued_bytes: u64,
+    /// Memory is short: buffers do not grow, windows are clamped.
+    #[serde(default)]
+    pub memory_pressure: bool,
     /// Turns of the run loop that found work, since the start.
     #[serde(default)]
     pub busy_turns: u64,

@@ -71,7 +71,7 @@ pub(super) fn take(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut 
         conn.snd_una = segment.ack;
         conn.send_queued -= data;
         state.board.acknowledge(segment.ack, &mut delivery);
-        state.acknowledge(data as usize);
+        shared.memory.queued -= state.acknowledge(data as usize);
     }
     let dsack = match segment.sack.is_empty() || !conn.has(flag::SACK) {
         true => None,

@@ -8,8 +8,8 @@ use super::super::segment::{CWR, Segment};
 use super::super::seq::Seq;
 use super::super::shared::Shared;
 use super::super::state::{State, Transition};
-use super::super::tuning;
 use super::super::window::LARGE;
+use super::super::{pressure, tuning};
 use crate::counters::TcpCounter;
 use crate::frame::Frame;
 use crate::time::Instant;
@@ -28,7 +28,7 @@ pub(super) fn accept_next(
     if len >= LARGE {
         large(conn, segment, shared, now);
     }
-    shared.recv.take(&mut conn.recv).push(frame, &mut shared.held);
+    shared.recv.take(&mut conn.recv).push(frame, &mut shared.memory);
     arrived(conn, index, len, shared);
 }
 
@@ -86,8 +86,7 @@ pub(super) fn accept(
         shared.counters.bump(TcpCounter::RxDuplicate);
         return acknowledge_now(conn, index, shared);
     }
-    if shared.held.bytes + frame.len() > shared.config.receive_memory {
-        shared.counters.bump(TcpCounter::DropReceiveMemory);
+    if shared.memory.is_full() && !pressure::admit_received(conn, seq == conn.rcv_nxt, &frame, shared) {
         return acknowledge_now(conn, index, shared);
     }
     if seq == conn.rcv_nxt {
@@ -122,7 +121,7 @@ fn in_order(conn: &mut Conn, index: u32, segment: &Segment, mut frame: Frame, sh
     // RFC 5681 §4.2: a segment that fills a gap is acknowledged at once.
     conn.set(flag::ACK_NOW);
     if let Some(state) = shared.recv.get_mut(conn.recv) {
-        let joined = state.join(conn.rcv_nxt, &mut shared.held);
+        let joined = state.join(conn.rcv_nxt, &mut shared.memory);
         if joined > 0 {
             arrived(conn, index, joined, shared);
         }
@@ -131,10 +130,10 @@ fn in_order(conn: &mut Conn, index: u32, segment: &Segment, mut frame: Frame, sh
 
 /// RFC 9293 §3.10.7.4 (SHLD-31): data beyond a gap is kept, and acknowledged at once (RFC 5681 §4.2).
 fn beyond_gap(conn: &mut Conn, index: u32, seq: Seq, frame: Frame, shared: &mut Shared) {
-    let limits = shared.out_of_order_limits();
+    let limits = shared.out_of_order_limits(conn);
     let end = seq + frame.len() as u32;
     let state = shared.recv.take(&mut conn.recv);
-    match state.store(seq, frame, &mut shared.held, limits) {
+    match state.store(seq, frame, &mut shared.memory, limits) {
         Stored::New => shared.counters.bump(TcpCounter::RxOutOfOrder),
         Stored::Duplicate => {
             if conn.has(flag::SACK) {

@@ -81,6 +81,9 @@ impl Tcp {
         if self.conns.len() >= self.shared.config.max_connections {
             return self.shared.counters.bump(TcpCounter::RefuseConnections);
         }
+        if !self.shared.may_open(self.conns.len()) {
+            return self.shared.counters.bump(TcpCounter::RefuseMemory);
+        }
         let Some(entry) = self.shared.listeners.remove_half_open(index) else { return };
         self.establish(&entry, Handshake::Remembered(index), arrival, ctx);
     }

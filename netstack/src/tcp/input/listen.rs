@@ -112,6 +112,10 @@ impl Tcp {
             shared.counters.bump(TcpCounter::RefuseConnections);
             return None;
         }
+        if shared.memory.is_full() {
+            shared.counters.bump(TcpCounter::RefuseMemory);
+            return None;
+        }
         listener.cookies.valid += 1;
         shared.counters.bump(TcpCounter::CookiesValid);
         shared.counters.bump(TcpCounter::OpenPassive);
@@ -135,7 +139,8 @@ enum Admission {
 }
 
 /// Every limit is checked before memory is taken.
-fn admit(shared: &Shared, connections: usize, reopens: bool, id: ListenerId) -> Admission {
+fn admit(shared: &mut Shared, connections: usize, reopens: bool, id: ListenerId) -> Admission {
+    let may_open = shared.may_open(connections);
     let (config, half_open) = (&shared.config, shared.listeners.half_open.len());
     let Some(listener) = shared.listeners.get(id) else { return Admission::Refused(TcpCounter::RefuseBacklog) };
     if listener.pending >= listener.backlog {
@@ -148,6 +153,8 @@ fn admit(shared: &Shared, connections: usize, reopens: bool, id: ListenerId) -> 
         Some(TcpCounter::RefuseBacklog)
     } else if half_open >= config.max_half_open {
         Some(TcpCounter::RefuseHalfOpen)
+    } else if !may_open {
+        Some(TcpCounter::RefuseMemory)
     } else {
         None
     };

@@ -60,7 +60,7 @@ fn predicted(conn: &Conn, segment: &Segment, shared: &Shared) -> bool {
         // Neither a duplicate acknowledgment nor a pure window update.
         && (segment.payload_len > 0 || segment.ack != conn.snd_una)
         && shared.recv.get(conn.recv).is_none_or(|state| !state.has_gap() && state.fin_at.is_none())
-        && shared.held.bytes + segment.payload_len as usize <= shared.config.receive_memory
+        && !shared.memory.is_full()
 }
 
 /// The peer is alive, and its clock is at this.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::rig::{In, PEER_ISS, Rig, seg};
 use crate::rng::Rng;
-use crate::tcp::{ConnId, IcmpError, IcmpErrorKind, TcpConfig};
+use crate::tcp::{ConnId, IcmpError, IcmpErrorKind, MemoryLimits, TcpConfig};
 
 const FLAGS: [&str; 12] = ["A", "A", "A", "PA", "FA", "S", "SA", "R", "RA", "F", "", "UPFA"];
 
@@ -51,7 +51,7 @@ fn play(seed: u64) {
         max_out_of_order_segments: 16,
         receive_buffer: 8000,
         max_held_frames: 8,
-        receive_memory: 20_000,
+        memory: MemoryLimits::of(96 * 1024),
         ..TcpConfig::default()
     };
     let (mut rig, mut id) = if active {

@@ -6,6 +6,7 @@ mod closing;
 mod commands;
 mod flow;
 mod hostile;
+mod memory;
 mod opening;
 mod pair;
 mod recovery;

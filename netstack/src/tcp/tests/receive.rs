@@ -1,10 +1,11 @@
 use super::*;
 use crate::frame::FramePool;
+use crate::tcp::memory::MemoryLimits;
 
-const LIMITS: OutOfOrderLimits = OutOfOrderLimits { segments: 8, bytes: 1000 };
+const LIMITS: OutOfOrderLimits = OutOfOrderLimits { segments: 8, bytes: 20_000 };
 
-fn held() -> Held {
-    Held { max_frames: 100, ..Held::default() }
+fn held() -> Memory {
+    Memory::new(MemoryLimits::of(1 << 30), 100)
 }
 
 fn frame(pool: &FramePool, bytes: &[u8]) -> Frame {
@@ -13,7 +14,7 @@ fn frame(pool: &FramePool, bytes: &[u8]) -> Frame {
     frame
 }
 
-fn drain(state: &mut RecvState, held: &mut Held) -> Vec<u8> {
+fn drain(state: &mut RecvState, held: &mut Memory) -> Vec<u8> {
     let mut all = Vec::new();
     while let Some(chunk) = state.take(held) {
         all.extend_from_slice(&chunk);
@@ -34,7 +35,7 @@ fn gaps_close_and_the_first_bytes_received_win() {
     assert_eq!(state.join(Seq(5), &mut held), 12);
     assert_eq!(drain(&mut state, &mut held), b"abcdefghijklmnopq");
     assert!(state.is_idle());
-    assert_eq!((held.bytes, held.frames, pool.available()), (0, 0, 16));
+    assert_eq!((held.received, held.frames, pool.available()), (0, 0, 16));
 }
 
 #[test]
@@ -46,8 +47,20 @@ fn limits_of_out_of_order_data_hold() {
     }
     assert_eq!(state.store(Seq(900), frame(&pool, b"x"), &mut held, LIMITS), Stored::Refused);
     state.discard(&mut held);
-    assert_eq!(state.store(Seq(0), frame(&pool, &[0; 1001]), &mut held, LIMITS), Stored::Refused);
-    assert_eq!((held.bytes, held.frames), (0, 0));
+    // A frame costs 2,048 bytes and its place; one run.
+    for n in 0..9 {
+        assert_eq!(state.store(Seq(n * 1460), frame(&pool, &[0; 1460]), &mut held, LIMITS), Stored::New);
+    }
+    assert_eq!(state.store(Seq(9 * 1460), frame(&pool, &[0; 1460]), &mut held, LIMITS), Stored::Refused);
+    // The last ones go first; what is left is what is said.
+    assert_eq!(state.prune(5_000, &mut held), 7);
+    assert_eq!(
+        (state.out_of_order_bytes(), state.sack_blocks(4).as_slice()),
+        (2 * 1460, &[(Seq(0), Seq(2 * 1460))][..])
+    );
+    assert_eq!((held.received, held.frames, state.held()), (2 * (2048 + 48 + PIECE), 2, held.received));
+    state.discard(&mut held);
+    assert_eq!((held.received, held.frames), (0, 0));
 }
 
 #[test]
@@ -63,20 +76,21 @@ fn settled_data_leaves_its_frames_when_they_are_mostly_empty() {
     assert_eq!(held.frames, 20);
     state.settle(&mut held);
     assert_eq!((held.frames, pool.available(), held.compacted), (4, 60, 16));
-    assert_eq!(held.bytes, expected.len());
+    // Four frames, and four compact buffers of four times 100 bytes.
+    assert_eq!(held.received, 4 * (2048 + 48) + 4 * (400 + 64));
     assert_eq!(state.consume(150, &mut held), 150);
     assert_eq!(drain(&mut state, &mut held), expected[150..]);
-    assert_eq!((held.bytes, held.frames, pool.available()), (0, 0, 64));
+    assert_eq!((held.received, held.frames, pool.available()), (0, 0, 64));
 }
 
 #[test]
 fn beyond_the_budget_of_frames_data_is_copied_on_arrival() {
     let pool = FramePool::heap(8);
-    let (mut state, mut held) = (RecvState::default(), Held { max_frames: 1, ..Held::default() });
+    let (mut state, mut held) = (RecvState::default(), Memory::new(MemoryLimits::of(1 << 30), 1));
     state.push(frame(&pool, &[1; 1500]), &mut held);
     state.push(frame(&pool, &[2; 1500]), &mut held);
     state.push(frame(&pool, &[3; 1500]), &mut held);
-    assert_eq!((held.frames, held.bytes, pool.available()), (1, 4500, 7));
+    assert_eq!((held.frames, held.received, pool.available()), (1, 2096 + 1564 + 1500, 7));
     assert_eq!(state.consume(10_000, &mut held), 4500);
-    assert_eq!((held.frames, held.bytes), (0, 0));
+    assert_eq!((held.frames, held.received), (0, 0));
 }

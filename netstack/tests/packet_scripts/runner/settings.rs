@@ -8,7 +8,9 @@ use netstack::config::StackConfig;
 use netstack::ip::Cidr;
 use netstack::rng::Seed;
 use netstack::stack::Stack;
-use netstack::tcp::{CongestionKind, EcnMode, KeepAlive, ListenConfig, SynCookieMode, TcpConfig};
+use netstack::tcp::{
+    CongestionKind, EcnMode, KeepAlive, ListenConfig, MemoryLimits, OnMemoryExhausted, SynCookieMode, TcpConfig,
+};
 use netstack::{FramePool, Instant};
 
 use crate::wire::{PEER_MAC, STACK_MAC};
@@ -57,6 +59,8 @@ impl Settings {
             "send_buffer" => (tcp.send_buffer, tcp.send_buffer_max) = (number(value)?, number(value)?),
             "send_buffer_max" => tcp.send_buffer_max = number(value)?,
             "quick_acks" => tcp.quick_acks = number(value)?,
+            "memory" => tcp.memory = MemoryLimits::of(number(value)?),
+            "on_memory_exhausted" => tcp.on_memory_exhausted = on_memory_exhausted(value)?,
             "max_connections" => tcp.max_connections = number(value)?,
             "max_half_open" => tcp.max_half_open = number(value)?,
             "max_time_wait" => tcp.max_time_wait = number(value)?,
@@ -126,6 +130,15 @@ fn syn_cookies(value: &str) -> Result<SynCookieMode, String> {
         "when_full" => Ok(SynCookieMode::WhenFull),
         "always" => Ok(SynCookieMode::Always),
         _ => Err("'off', 'when_full' or 'always' is expected".into()),
+    }
+}
+
+fn on_memory_exhausted(value: &str) -> Result<OnMemoryExhausted, String> {
+    match value {
+        "reset_largest" => Ok(OnMemoryExhausted::ResetLargest),
+        "reset_oldest" => Ok(OnMemoryExhausted::ResetOldest),
+        "refuse" => Ok(OnMemoryExhausted::Refuse),
+        _ => Err("'reset_largest', 'reset_oldest' or 'refuse' is expected".into()),
     }
 }
 
