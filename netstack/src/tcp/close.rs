@@ -86,6 +86,7 @@ fn detach(conn: &mut Conn, index: u32, shared: &mut Shared) {
         shared.remove_flow(&conn.tuple, Entry::Connection(index));
     }
     shared.release_send(conn);
+    conn.clear(flag::LONE);
     shared.tuners.give_back(&mut conn.tuner);
     conn.send_queued = 0;
     shared.wheel.cancel(index);

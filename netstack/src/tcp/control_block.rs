@@ -82,6 +82,8 @@ pub(crate) mod flag {
         SYN_RESENT = 20;
         /// Window scaling was negotiated.
         SCALED = 21;
+        /// What is in flight is one segment without a record (lone.rs).
+        LONE = 22;
         /// ECN was negotiated (RFC 3168 §6.1.1): marks of the network are echoed; see [`super::Conn::sends_ect`].
         ECN = 23;
         /// The network marked congestion; said in every segment until the peer has heard it (RFC 3168 §6.1.3).
@@ -146,7 +148,7 @@ pub(crate) struct Conn {
     pub(crate) peer_mss: u16,
     /// When this is acknowledged, a round is over for the round-trip time's variation.
     pub(crate) rtt_round: Seq,
-    /// When the SYN was sent.
+    /// When the SYN, or a lone segment, was sent.
     pub(crate) timed_at: Instant,
     pub(crate) totals: Totals,
 

@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::state::State;
 use super::table::Entry;
 use super::tuple::Tuple;
-use super::{Ctx, Outcome, Tcp, output, recovery_timer};
+use super::{Ctx, Outcome, Tcp, lone, output, recovery_timer};
 use crate::counters::TcpCounter;
 
 /// What an ICMP message says about a segment of ours.
@@ -117,6 +117,7 @@ fn lower_mss(conn: &mut Conn, index: u32, mtu: u16, shared: &mut Shared, ctx: &m
     if conn.outstanding() > 0
         && let Some(state) = shared.send.get_mut(conn.send).filter(|_| conn.state.is_synchronized())
     {
+        lone::settle(conn, state, shared.rto);
         recovery_timer::on_smaller_segments(conn, state);
         shared.queue_transmit(conn, index);
     }

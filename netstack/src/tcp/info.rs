@@ -178,7 +178,9 @@ fn audit_connection(id: ConnId, conn: &Conn, shared: &Shared) -> Result<(), Stri
     let send = shared.send.get(conn.send).map_or(0, |state| state.bytes());
     check(send == conn.send_queued as usize, || format!("send_queued {} but {send} bytes", conn.send_queued))?;
     if let Some(state) = shared.send.get(conn.send).filter(|_| conn.state.is_synchronized()) {
-        state.board.audit(conn.snd_una, conn.snd_nxt)?;
+        // A lone segment has no record.
+        let recorded = if conn.has(flag::LONE) { conn.snd_una } else { conn.snd_nxt };
+        state.board.audit(conn.snd_una, recorded)?;
         check(state.owner == id.index, || "the send state is another's".into())?;
     }
     check(conn.snd_una.at_or_before(conn.snd_nxt), || "SND.UNA beyond SND.NXT".into())?;
@@ -199,7 +201,8 @@ fn audit_connection(id: ConnId, conn: &Conn, shared: &Shared) -> Result<(), Stri
 fn describe(id: ConnId, conn: &Conn, shared: &Shared) -> ConnInfo {
     let set = |at: Instant| (at != Instant::FAR_FUTURE).then_some(at);
     let send = shared.send.get(conn.send);
-    let in_flight = send.map_or(0, |state| recovery::pipe(conn, state));
+    let recorded = send.map_or(0, |state| recovery::pipe(conn, state));
+    let in_flight = if conn.has(flag::LONE) { conn.outstanding() } else { recorded };
     ConnInfo {
         conn: id,
         token: conn.token,

@@ -29,6 +29,7 @@ mod info;
 mod input;
 mod isn;
 mod listen;
+mod lone;
 mod memory;
 mod output;
 mod pacing;

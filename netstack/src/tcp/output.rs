@@ -8,11 +8,10 @@
 //! The only copy of a payload is the one into the frame that the NIC reads. An acknowledgment rides on data whenever
 //! there is data: connections are served here after the application had its turn, so an answer carries it.
 
-use super::Ctx;
 use super::config::EcnMode;
 use super::control_block::{Conn, NONE, Phase, clock_ms, flag};
 use super::emit::seal;
-use super::plan::{self, Plan, Turn};
+use super::plan::{self, Plan, Purpose, Turn};
 use super::sack::Blocks;
 use super::scoreboard::{Record, mark};
 use super::segment::{ACK, CWR, ECE, FIN, Header, PSH, SYN, Timestamps};
@@ -22,6 +21,7 @@ use super::state::State;
 use super::timers::{self, Deadline};
 use super::tuple::Tuple;
 use super::window::{acknowledgment_due, advertise};
+use super::{Ctx, lone};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
 
@@ -117,9 +117,17 @@ fn send_queued(
     let begun = progress.frames;
     let mut turn = Turn::new(ctx.now, shared);
     let mut done = false;
+    if conn.has(flag::LONE) && conn.snd_nxt == conn.data_end() && !conn.has(flag::FIN_QUEUED) {
+        return false;
+    }
     while !progress.starved {
-        let Some(state) = shared.send.get_mut(conn.send) else { break };
-        let Some(plan) = plan::next(conn, state, &mut turn) else { break };
+        let plan = match lone::plan(conn, &turn) {
+            Some(plan) => plan,
+            None => {
+                let Some(plan) = recorded_plan(conn, &mut turn, shared) else { break };
+                plan
+            }
+        };
         if progress.frames >= budget {
             progress.more = true;
             break;
@@ -129,6 +137,9 @@ fn send_queued(
         if done {
             break;
         }
+    }
+    if conn.has(flag::LONE) {
+        return done;
     }
     if let Some(until) = turn.held_until {
         shared.pacing.schedule(conn.send, until);
@@ -145,6 +156,13 @@ fn send_queued(
         timers::watch_window(conn, shared, ctx.now);
     }
     done
+}
+
+/// What goes next, of a connection that keeps records.
+fn recorded_plan(conn: &mut Conn, turn: &mut Turn, shared: &mut Shared) -> Option<Plan> {
+    let state = shared.send.get_mut(conn.send)?;
+    lone::settle(conn, state, shared.rto);
+    plan::next(conn, state, turn)
 }
 
 /// True in the usual case after a segment.
@@ -214,7 +232,12 @@ fn mark_capable(conn: &mut Conn, plan: &Plan, len: u32, header: &mut Header) -> 
 /// What sending changes: numbers, records, timers, measurements.
 #[inline]
 fn note_sent(conn: &mut Conn, plan: &Plan, len: u32, fin: bool, turn: &mut Turn, shared: &mut Shared) {
+    conn.sent_ms = clock_ms(turn.now);
+    if plan.purpose == Purpose::Lone {
+        return lone::sent(conn, len, shared.rto, turn.now);
+    }
     let Some(state) = shared.send.get_mut(conn.send) else { return };
+    state.used = true;
     let numbers = len + u32::from(fin);
     let idle = state.board.is_empty();
     let sent_at = state.stamp(turn.now);
@@ -247,11 +270,10 @@ fn note_sent(conn: &mut Conn, plan: &Plan, len: u32, fin: bool, turn: &mut Turn,
     if let Some(rate) = &turn.rate {
         state.pacer.sent(rate, numbers, turn.now);
     }
-    if plan.probe {
+    if plan.purpose == Purpose::TailProbe {
         conn.probe.sent(conn.snd_nxt, plan.again.is_some());
         shared.counters.bump(TcpCounter::TxLossProbes);
     }
-    conn.sent_ms = clock_ms(turn.now);
 }
 
 /// The SYN is out: it is timed, and the timer runs.

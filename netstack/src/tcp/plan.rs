@@ -24,15 +24,25 @@ pub(super) struct Plan {
     pub(super) fin: bool,
     /// The record that goes again; a new segment otherwise.
     pub(super) again: Option<u32>,
+    pub(super) purpose: Purpose,
+}
+
+/// Why a segment leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// It is what comes next.
+    Next,
+    /// It takes the whole queue of an idle connection (lone.rs).
+    Lone,
     /// It is the tail loss probe.
-    pub(super) probe: bool,
+    TailProbe,
 }
 
 /// A connection's turn to send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turn {
     pub(super) now: Instant,
-    rto: RtoBounds,
+    pub(super) rto: RtoBounds,
     pacing: bool,
     /// The rate at which segments leave, once it mattered.
     pub(super) rate: Option<Rate>,
@@ -44,6 +54,13 @@ impl Turn {
     #[inline]
     pub(super) fn new(now: Instant, shared: &Shared) -> Turn {
         Turn { now, rto: shared.rto, pacing: shared.config.pacing, rate: None, held_until: None }
+    }
+
+    /// RFC 5681 §4.1: nothing was sent for longer than a timeout.
+    #[inline]
+    pub(super) fn follows_silence(&self, conn: &Conn) -> bool {
+        let quiet_ms = clock_ms(self.now).wrapping_sub(conn.sent_ms);
+        u64::from(quiet_ms) * 1_000 > conn.rtt.rto_us(0, self.rto)
     }
 
     /// True when pacing holds the next segment back.
@@ -93,7 +110,7 @@ fn window_probe(conn: &Conn, state: &SendState) -> Option<Plan> {
     }
     let len = conn.send_queued.min(conn.snd_wnd.clamp(1, u32::from(conn.mss)));
     let fin = len == 0 && conn.has(flag::FIN_QUEUED);
-    (len > 0 || fin).then_some(Plan { seq: conn.snd_nxt, len, fin, again: None, probe: false })
+    (len > 0 || fin).then_some(Plan { seq: conn.snd_nxt, len, fin, again: None, purpose: Purpose::Next })
 }
 
 /// RFC 8985 §7.3: new data where there is some and the peer takes it, whatever the congestion window says; else the last
@@ -107,9 +124,9 @@ fn tail_probe(conn: &Conn, state: &SendState) -> Option<Plan> {
     let len = conn.data_end().saturating_since(conn.snd_nxt).min(peer).min(u32::from(conn.mss));
     let plan = match len {
         0 => again(conn, state, last)?,
-        _ => Plan { seq: conn.snd_nxt, len, fin: false, again: None, probe: true },
+        _ => Plan { seq: conn.snd_nxt, len, fin: false, again: None, purpose: Purpose::TailProbe },
     };
-    Some(Plan { probe: true, ..plan })
+    Some(Plan { purpose: Purpose::TailProbe, ..plan })
 }
 
 fn again(conn: &Conn, state: &SendState, key: u32) -> Option<Plan> {
@@ -117,7 +134,7 @@ fn again(conn: &Conn, state: &SendState, key: u32) -> Option<Plan> {
     // The first part may have been acknowledged while the FIN was not.
     let len = record.data().min(conn.data_end().saturating_since(record.start));
     let fin = record.len > record.data();
-    Some(Plan { seq: record.start, len, fin, again: Some(key), probe: false })
+    Some(Plan { seq: record.start, len, fin, again: Some(key), purpose: Purpose::Next })
 }
 
 /// RFC 6675 §5 step C: while the window has room for a segment; the first one goes in any case.
@@ -156,9 +173,7 @@ fn new_segment(conn: &mut Conn, state: &mut SendState, pipe: u32, window: u32, t
     }
     let idle = conn.snd_nxt == conn.snd_una;
     let mut window = window;
-    let quiet_ms = clock_ms(turn.now).wrapping_sub(conn.sent_ms);
-    if idle && u64::from(quiet_ms) * 1_000 > conn.rtt.rto_us(0, turn.rto) {
-        // RFC 5681 §4.1
+    if idle && turn.follows_silence(conn) {
         conn.congestion.on_restart(turn.now, mss);
         window = window.min(conn.congestion.window());
     }
@@ -180,7 +195,7 @@ fn new_segment(conn: &mut Conn, state: &mut SendState, pipe: u32, window: u32, t
     }
     // The FIN needs a number of the window like data, unless it could never be sent.
     let fin = fin && all && (len < peer || (idle && available == 0));
-    (len > 0 || fin).then_some(Plan { seq: conn.snd_nxt, len, fin, again: None, probe: false })
+    (len > 0 || fin).then_some(Plan { seq: conn.snd_nxt, len, fin, again: None, purpose: Purpose::Next })
 }
 
 /// Notes whether it was the congestion window that ended sending, or the application.

@@ -55,6 +55,8 @@ pub(crate) struct SendState {
     /// What the queue costs: see [`SendState::cost`].
     held: usize,
     next: Cursor,
+    /// True when there is more to be reset than the queue.
+    pub(crate) used: bool,
     /// Whose it is: the connection's slot.
     pub(crate) owner: u32,
     /// When a segment last left; no two leave at the same moment.
@@ -88,6 +90,7 @@ impl Default for SendState {
             end: 0,
             held: 0,
             next: Cursor::default(),
+            used: false,
             owner: NONE,
             last_sent_at: Instant::ZERO,
             rto_at: Instant::FAR_FUTURE,
@@ -113,10 +116,13 @@ impl Reusable for SendState {
     }
 
     fn reset(&mut self) {
-        let (mut queue, mut board) = (core::mem::take(&mut self.queue), core::mem::take(&mut self.board));
-        pool::empty(&mut queue, KEEP);
-        board.clear();
-        *self = SendState { queue, board, ..SendState::default() };
+        pool::empty(&mut self.queue, KEEP);
+        (self.una, self.next, self.held) = (self.end, Cursor { piece: 0, position: self.end }, 0);
+        if self.used {
+            let (queue, mut board) = (core::mem::take(&mut self.queue), core::mem::take(&mut self.board));
+            board.clear();
+            *self = SendState { queue, board, ..SendState::default() };
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::rtt::RtoBounds;
 use super::send::SendState;
 use super::shared::Shared;
 use super::state::State;
-use super::{Ctx, Outcome, emit, recovery_timer};
+use super::{Ctx, Outcome, emit, lone, recovery_timer};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
 
@@ -49,7 +49,7 @@ pub(crate) fn restart_timeout(conn: &Conn, state: &mut SendState, bounds: RtoBou
 pub(crate) fn choose(conn: &mut Conn, state: &SendState, now: Instant) {
     let (deadline, at) = if state.reorder_at != Instant::FAR_FUTURE {
         (Deadline::Reorder, state.reorder_at)
-    } else if probe_fits(conn, state) {
+    } else if state.board.sacked_segments() == 0 && state.board.lost() == 0 && probe_fits(conn) {
         let alone = conn.outstanding() <= u32::from(conn.mss);
         (Deadline::Probe, now.plus_micros(probe::timeout_us(conn.rtt.srtt_us(), alone)))
     } else {
@@ -63,13 +63,8 @@ pub(crate) fn choose(conn: &mut Conn, state: &SendState, now: Instant) {
 
 /// RFC 8985 §7.2: with SACK, outside of recovery, with nothing SACKed, one at a time.
 #[inline]
-fn probe_fits(conn: &Conn, state: &SendState) -> bool {
-    conn.has(flag::SACK)
-        && conn.phase == Phase::Open
-        && state.board.sacked_segments() == 0
-        && state.board.lost() == 0
-        && !conn.probe.is_out()
-        && conn.rtt.srtt_us() != 0
+pub(super) fn probe_fits(conn: &Conn) -> bool {
+    conn.has(flag::SACK) && conn.phase == Phase::Open && !conn.probe.is_out() && conn.rtt.srtt_us() != 0
 }
 
 /// Nothing is in flight any more.
@@ -146,6 +141,7 @@ fn data_timeout(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outc
     }
     shared.counters.bump(TcpCounter::Timeouts);
     if let Some(state) = shared.send.get_mut(conn.send) {
+        lone::settle(conn, state, shared.rto);
         recovery_timer::on_timeout(conn, state, ctx.now, &mut shared.counters);
         // RFC 6298 §5.5, §5.6
         conn.backoff = conn.backoff.saturating_add(1).min(16);
@@ -162,6 +158,7 @@ fn data_timeout(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outc
 /// What comes before the timeout: a probe of the tail, or the end of a late segment's time.
 fn early(conn: &mut Conn, shared: &mut Shared, now: Instant) -> Outcome {
     let Some(state) = shared.send.get_mut(conn.send) else { return Outcome::Keep };
+    lone::settle(conn, state, shared.rto);
     if conn.deadline == Deadline::Probe {
         state.probe_due = true;
         // RFC 8985 §7.3: the timeout starts anew with the probe.

@@ -9,7 +9,7 @@ use super::super::segment::{ECE, FIN, Segment};
 use super::super::send::SendState;
 use super::super::shared::Shared;
 use super::super::timers::{self, Deadline};
-use super::super::{Ctx, emit, recovery_timer, tuning};
+use super::super::{Ctx, emit, lone, recovery_timer, tuning};
 use crate::counters::TcpCounter;
 use crate::time::Instant;
 
@@ -59,6 +59,22 @@ fn is_duplicate(conn: &Conn, segment: &Segment) -> bool {
 #[inline]
 pub(super) fn take(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, now: Instant) -> bool {
     let Some(state) = shared.send.get_mut(conn.send).filter(|_| conn.snd_nxt != conn.snd_una) else { return false };
+    let fin = if conn.has(flag::LONE) && lone::is_all_of(conn, segment) {
+        shared.memory.queued -= state.acknowledge(conn.outstanding() as usize);
+        lone::acknowledged(conn, now);
+        false
+    } else {
+        take_recorded(conn, segment, shared, now)
+    };
+    after_acknowledgment(conn, index, shared);
+    fin
+}
+
+/// As [`take`], of what has records.
+#[inline(never)]
+fn take_recorded(conn: &mut Conn, segment: &Segment, shared: &mut Shared, now: Instant) -> bool {
+    let Some(state) = shared.send.get_mut(conn.send) else { return false };
+    lone::settle(conn, state, shared.rto);
     let counters = &mut shared.counters;
     let timestamps = segment.timestamps.filter(|ts| conn.has(flag::TIMESTAMPS) && ts.ecr != 0);
     let echo = timestamps.map(|ts| Echo { ecr: ts.ecr, ts_offset: conn.ts_offset });
@@ -94,7 +110,6 @@ pub(super) fn take(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut 
     if bytes > 0 || conn.deadline != Deadline::Window {
         restart_timers(conn, state, &delivery, bytes > 0, shared.rto, now);
     }
-    after_acknowledgment(conn, index, shared);
     conn.has(flag::FIN_SENT) && bytes > data
 }
 
