@@ -54,8 +54,13 @@ impl Stack {
     /// The first received chunk, owned; its bytes count as consumed.
     #[inline]
     pub fn take_chunk(&mut self, conn: ConnId) -> Option<RecvChunk> {
-        // Asked once more than there are chunks: the empty answer is the short one.
-        if self.tcp.recv_len(conn) == 0 { None } else { self.tcp.take_chunk(conn) }
+        self.tcp.take_chunk(conn)
+    }
+
+    /// As [`Stack::take_chunk`], with the bytes that are left to be read: zero spares the caller to ask again.
+    #[inline]
+    pub fn take_chunk_and_left(&mut self, conn: ConnId) -> Option<(RecvChunk, usize)> {
+        self.tcp.take_chunk_and_left(conn)
     }
 
     /// Received bytes that wait for the application.
@@ -74,6 +79,12 @@ impl Stack {
     #[inline]
     pub fn send(&mut self, conn: ConnId, data: Bytes) -> Result<(), SendError> {
         self.tcp.send(conn, data)
+    }
+
+    /// As [`Stack::send`]; data that is not taken comes back.
+    #[inline]
+    pub fn send_or_return(&mut self, conn: ConnId, data: Bytes) -> Result<(), (SendError, Bytes)> {
+        self.tcp.send_or_return(conn, data)
     }
 
     /// Bytes that [`Stack::send`] would take now.

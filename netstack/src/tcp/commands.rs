@@ -158,10 +158,19 @@ impl Tcp {
 
     /// Takes the first received chunk; its frame returns when the chunk is dropped.
     pub fn take_chunk(&mut self, id: ConnId) -> Option<RecvChunk> {
+        self.take_chunk_and_left(id).map(|(chunk, _)| chunk)
+    }
+
+    /// As [`Tcp::take_chunk`], with the bytes that are left to be read.
+    #[inline]
+    pub fn take_chunk_and_left(&mut self, id: ConnId) -> Option<(RecvChunk, usize)> {
         let conn = self.conns.get_mut(id.key())?;
+        if conn.recv_queued == 0 {
+            return None;
+        }
         let chunk = self.shared.recv.get_mut(conn.recv)?.take(&mut self.shared.memory)?;
         after_read(conn, id.index, chunk.len(), &mut self.shared);
-        Some(chunk)
+        Some((chunk, conn.recv_queued as usize))
     }
 
     /// Received bytes to be read.
@@ -180,9 +189,15 @@ impl Tcp {
     /// what is over the limit at most is one call's data.
     #[inline]
     pub fn send(&mut self, id: ConnId, data: Bytes) -> Result<(), SendError> {
-        let conn = self.conns.get_mut(id.key()).ok_or(SendError::NoConnection)?;
+        self.send_or_return(id, data).map_err(|(error, _)| error)
+    }
+
+    /// As [`Tcp::send`]; data that is not taken comes back.
+    #[inline]
+    pub fn send_or_return(&mut self, id: ConnId, data: Bytes) -> Result<(), (SendError, Bytes)> {
+        let Some(conn) = self.conns.get_mut(id.key()) else { return Err((SendError::NoConnection, data)) };
         if !conn.state.can_queue() || conn.has(flag::FIN_QUEUED) {
-            return Err(SendError::NotOpen);
+            return Err((SendError::NotOpen, data));
         }
         if data.is_empty() {
             return Ok(());
@@ -192,11 +207,13 @@ impl Tcp {
         if conn.send_queued >= conn.send_limit || !fits {
             conn.set(flag::WANT_WRITE);
             self.shared.counters.bump(TcpCounter::RefuseSendFull);
-            return Err(SendError::Full);
+            return Err((SendError::Full, data));
         }
         let cost = SendState::cost(&data);
-        if self.shared.memory.under_pressure || !self.shared.memory.has_room(cost) {
-            pressure::admit_send(conn, id, cost, &mut self.shared)?;
+        if (self.shared.memory.under_pressure || !self.shared.memory.has_room(cost))
+            && let Err(error) = pressure::admit_send(conn, id, cost, &mut self.shared)
+        {
+            return Err((error, data));
         }
         conn.send_queued += data.len() as u32;
         self.shared.memory.queued += cost;

@@ -47,31 +47,39 @@ impl HttpService {
                 return;
             }
             let kept = http.pending.as_mut().map(|pending| std::mem::take(&mut pending.unread));
-            let input = match kept.filter(|kept| !kept.is_empty()) {
-                Some(kept) => Input::Kept(kept),
-                None => match stack.take_chunk(http.conn) {
-                    Some(chunk) => Input::Fresh(chunk),
+            let (input, left) = match kept.filter(|kept| !kept.is_empty()) {
+                Some(kept) => (Input::Kept(kept), true),
+                None => match stack.take_chunk_and_left(http.conn) {
+                    Some((chunk, left)) => (Input::Fresh(chunk), left > 0),
                     None => break,
                 },
             };
-            self.parse(now, stack, slot, &input);
+            let all = self.parse(now, stack, slot, &input);
+            if all && !left {
+                break;
+            }
         }
         self.end_of_input(now, stack, slot);
     }
 
-    /// Feeds `input` to the machine; what is left over when an answer has to wait is kept.
-    fn parse(&mut self, now: Instant, stack: &mut Stack, slot: u32, input: &Input) {
+    /// Feeds `input` to the machine; what is left over when an answer has to wait is kept. True when nothing is left over
+    /// and more would be taken.
+    fn parse(&mut self, now: Instant, stack: &mut Stack, slot: u32, input: &Input) -> bool {
         let bytes = input.bytes();
-        let mut at = 0;
+        let (mut at, mut stopped) = (0, false);
         // The end of a body is an event of its own, also when the body ends with these bytes.
         while at < bytes.len() || self.conns.at(slot).is_some_and(|http| http.machine.in_body()) {
             let (consumed, next) = self.step(now, stack, slot, &bytes[at..]);
             at += consumed;
             if next == Next::Stop {
+                stopped = true;
                 break;
             }
         }
-        let Some(http) = self.conns.at_mut(slot) else { return };
+        if !stopped {
+            return true;
+        }
+        let Some(http) = self.conns.at_mut(slot) else { return false };
         if at < bytes.len() && !http.closing {
             let rest = match input {
                 Input::Fresh(_) => Bytes::copy_from_slice(&bytes[at..]),
@@ -79,6 +87,7 @@ impl HttpService {
             };
             http.pending_mut().unread = rest;
         }
+        false
     }
 
     /// One event of the machine. Returns how many bytes are done with.
@@ -165,34 +174,25 @@ impl HttpService {
     /// Queues a complete answer; `keep`: the connection persists.
     fn send(&mut self, now: Instant, stack: &mut Stack, slot: u32, bytes: Bytes, keep: bool) -> Next {
         let Some(http) = self.conns.at_mut(slot) else { return Next::Stop };
-        if stack.send_room(http.conn) < bytes.len() {
-            return self.send_if_room(now, stack, slot, bytes, keep);
-        }
-        if stack.send(http.conn, bytes).is_err() {
-            http.closing = true;
-            return Next::Stop;
-        }
-        self.answered(now, stack, slot, keep)
-    }
-
-    /// As [`HttpService::send`], when there may be no room: the answer is then kept for later.
-    #[cold]
-    fn send_if_room(&mut self, now: Instant, stack: &mut Stack, slot: u32, bytes: Bytes, keep: bool) -> Next {
-        let Some(http) = self.conns.at_mut(slot) else { return Next::Stop };
-        match stack.send(http.conn, bytes.clone()) {
+        match stack.send_or_return(http.conn, bytes) {
             Ok(()) => self.answered(now, stack, slot, keep),
-            Err(SendError::Full) => {
-                self.counters.events.bump(HttpCounter::SendBlocked);
-                http.machine.write_progress(proto_time(now));
-                http.write_mark = stack.send_queued(http.conn);
-                http.pending_mut().unsent = Some(Unsent { bytes, keep });
-                Next::Stop
-            }
+            Err((SendError::Full, bytes)) => self.send_later(now, stack, slot, Unsent { bytes, keep }),
             Err(_) => {
                 http.closing = true;
                 Next::Stop
             }
         }
+    }
+
+    /// There is no room for an answer: it is kept until there is.
+    #[cold]
+    fn send_later(&mut self, now: Instant, stack: &mut Stack, slot: u32, unsent: Unsent) -> Next {
+        let Some(http) = self.conns.at_mut(slot) else { return Next::Stop };
+        self.counters.events.bump(HttpCounter::SendBlocked);
+        http.machine.write_progress(proto_time(now));
+        http.write_mark = stack.send_queued(http.conn);
+        http.pending_mut().unsent = Some(unsent);
+        Next::Stop
     }
 
     /// An answer has been queued whole: read on, or end the connection.
