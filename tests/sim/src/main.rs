@@ -118,8 +118,10 @@ fn run(args: &RunArgs) -> Result<(), String> {
     let back = if terminal { "\r" } else { "" };
     let rate = batch.played as f64 / seconds;
     println!("{back}{} seeds in {seconds:.1} s ({rate:.0} a second): {}", batch.played, batch.summary);
-    for (seed, _) in &batch.failures {
-        println!("\n{}", report::of(*seed, false, &args.records).text);
+    for (seed, fault) in &batch.failures {
+        let report = report::of(*seed, false, &args.records);
+        let first = if report.failed { String::new() } else { format!("not again: seed {seed} failed with {fault}\n") };
+        println!("\n{first}{}", report.text);
     }
     if batch.failures.is_empty() { Ok(()) } else { Err(format!("{} seeds failed", batch.failures.len())) }
 }

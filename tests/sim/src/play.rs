@@ -77,8 +77,20 @@ fn panic_text(payload: &(dyn Any + Send)) -> String {
 
 /// Plays `scenario`; with `record`, what both sides send goes to a pcapng file.
 pub fn play(scenario: &Scenario, watch: Watch, bench: &mut Bench, record: Option<&Path>) -> Result<Summary, Fault> {
+    play_with(scenario, watch, bench, record, |_| {})
+}
+
+/// As [`play`], after `prepare` had its way with the world.
+pub fn play_with(
+    scenario: &Scenario,
+    watch: Watch,
+    bench: &mut Bench,
+    record: Option<&Path>,
+    prepare: impl FnOnce(&mut World<'_>),
+) -> Result<Summary, Fault> {
     let run = AssertUnwindSafe(|| {
         let mut world = World::new(scenario, watch, bench)?;
+        prepare(&mut world);
         let recording = record.map(|path| record::observe(&world, path)).transpose()?;
         let result =
             world.play().map_err(|fault| Fault { text: format!("{}\n{}", fault.text, world.progress()), ..fault });

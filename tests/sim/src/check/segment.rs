@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use netstack::ip::protocol;
+use netstack::frame::RxChecksum;
+use netstack::ip::{checksum, protocol};
 use port::headers::{ETHERTYPE_IPV4, Headers};
 
 /// FIN.
@@ -18,6 +19,8 @@ pub const ACK: u8 = 0x10;
 /// URG.
 pub const URG: u8 = 0x20;
 
+const CHECKSUM_AT: usize = 16;
+
 /// A TCP segment in an Ethernet frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Segment<'a> {
@@ -25,6 +28,8 @@ pub struct Segment<'a> {
     pub source: (IpAddr, u16),
     /// Receiver.
     pub destination: (IpAddr, u16),
+    /// TTL or hop limit.
+    pub hop_limit: u8,
     /// First sequence number.
     pub seq: u32,
     /// Acknowledgment number; meaningless without [`ACK`].
@@ -39,6 +44,8 @@ pub struct Segment<'a> {
     pub scale: Option<u8>,
     /// Timestamps option: value and echo.
     pub timestamps: Option<(u32, u32)>,
+    /// The checksum is right.
+    pub intact: bool,
     /// Payload.
     pub payload: &'a [u8],
 }
@@ -56,6 +63,7 @@ impl<'a> Segment<'a> {
         let mut segment = Segment {
             source: (ip.source, source_port),
             destination: (ip.destination, destination_port),
+            hop_limit: *frame.get(if ethertype == ETHERTYPE_IPV4 { l3 + 8 } else { l3 + 7 })?,
             seq: be32(tcp, 4)?,
             ack: be32(tcp, 8)?,
             flags: *tcp.get(13)?,
@@ -63,6 +71,14 @@ impl<'a> Segment<'a> {
             mss: None,
             scale: None,
             timestamps: None,
+            intact: checksum::verify_transport(
+                ip.source,
+                ip.destination,
+                protocol::TCP,
+                tcp,
+                CHECKSUM_AT,
+                RxChecksum::Unknown,
+            ),
             payload: tcp.get(header..)?,
         };
         segment.read_options(tcp.get(20..header)?);

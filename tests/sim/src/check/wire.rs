@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use super::segment::{ACK, FIN, RST, SYN, Segment, before};
 use crate::fault::{Fault, Invariant};
+use crate::hostile::HOP_LIMIT;
 
 /// What one side of a connection has emitted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,6 +35,8 @@ struct Flow {
     sides: [Direction; 2],
     /// Numbers of two connections share the ports, until the client opens anew.
     muddled: bool,
+    /// Somebody forged a SYN.
+    forged: bool,
 }
 
 /// The judge of a wire.
@@ -60,11 +63,17 @@ impl WireCheck {
             return;
         }
         let Some(segment) = Segment::parse(frame) else { return };
-        if segment.source.0 != self.addresses[side] || segment.destination.0 != self.addresses[1 - side] {
+        let honest = segment.source.0 == self.addresses[side] && segment.destination.0 == self.addresses[1 - side];
+        if !honest {
             return;
         }
         let (near, far) = (segment.source.1, segment.destination.1);
         let flow = self.flows.entry(if side == 0 { (near, far) } else { (far, near) }).or_default();
+        // Whose SYN the server answers, the client's or a forged one, cannot be told.
+        flow.forged |= segment.hop_limit == HOP_LIMIT && segment.has(SYN);
+        if flow.forged || segment.hop_limit == HOP_LIMIT {
+            return;
+        }
         let fault = |text: String| {
             let place = format!("{near} to {far}, seq {} ack {}", segment.seq, segment.ack);
             let fault = Invariant::Wire.fault(format!("{text} ({place}, {} bytes)", segment.payload.len()));

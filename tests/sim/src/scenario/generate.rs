@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use netstack::rng::Rng;
+use netstack::tcp::SynCookieMode;
 use port::impair::LinkConfig;
+
+use crate::hostile::{LIES, Liar};
 
 use super::{CLIENT, Job, Network, Open, Pace, SERVER, Scenario, Talk, knobs};
 
@@ -53,18 +56,35 @@ impl Scenario {
             .map(|_| Duration::from_millis(u64::from(rng.below(3_000))))
             .collect();
         let backlog = if rng.below(8) == 0 { 1 + rng.below(4) as usize } else { 4_096 };
+        // A liar's frames may come to any queue, and its speaker sits at the first one.
+        let lies = network.queues == 1 && rng.below(5) == 0;
+        let liars: Vec<Liar> = (0..if lies { 1 + rng.below(3) } else { 0 }).map(|_| liar(&mut rng)).collect();
+        // Without cookies a flood keeps honest clients out of a small backlog, and that is no defect.
+        let defended = tcp[SERVER].syn_cookies != SynCookieMode::Off;
+        let backlog = if lies && !defended { 4_096 } else { backlog };
         Scenario {
             seed,
             links: [link(0), link(1)],
             network,
             tcp,
             jobs,
-            liars: Vec::new(),
+            liars,
             unplugged,
             reloads,
             backlog,
             limit: LIMIT,
         }
+    }
+}
+
+fn liar(rng: &mut Rng) -> Liar {
+    let slowest = if rng.below(2) == 0 { 20 } else { 1_000 };
+    Liar {
+        start: Duration::from_millis(u64::from(rng.below(500))),
+        lie: rng.below(LIES.len() as u32) as usize,
+        seed: rng.next_u64(),
+        words: 1 + rng.below(30),
+        pause: Duration::from_millis(1 + u64::from(rng.below(slowest))),
     }
 }
 

@@ -14,7 +14,7 @@ use netstack::tcp::{ConnOptions, KeepAlive, ListenConfig, SynCookieMode, TcpConf
 use port::impair::LinkConfig;
 use port::sim::{EndConfig, SimConfig};
 
-use crate::hostile::Liar;
+use crate::hostile::{self, Liar};
 
 /// The side that most jobs are opened from.
 pub const CLIENT: usize = 0;
@@ -193,9 +193,17 @@ impl Scenario {
             addresses: vec![Cidr::new(address, if address.is_ipv4() { 24 } else { 64 })?],
             tx_checksum_offload: self.network.tx_checksum,
             tcp: self.tcp_config(side),
+            static_neighbors: self.liars_of(side),
             limits: small_tables(),
             ..StackConfig::default()
         })
+    }
+
+    /// The server knows where the liars are: they speak no ARP.
+    fn liars_of(&self, side: usize) -> Vec<(IpAddr, [u8; 6])> {
+        const CLIENT_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x0a];
+        let liars = if side == SERVER { self.liars.len() } else { 0 };
+        (0..liars).map(|number| (hostile::address(self.address(CLIENT), number), CLIENT_MAC)).collect()
     }
 
     /// The server's listener.

@@ -10,6 +10,7 @@
 //! Time jumps from one event to the next: an arrival, a timer of a stack, an application that wakes. At each of them
 //! every worker has turns until nothing moves any more.
 
+mod mutant;
 mod stream;
 mod worker;
 
@@ -24,6 +25,7 @@ use crate::check::wire::WireCheck;
 use crate::check::{ledger, stacks};
 use crate::fault::{Fault, Invariant};
 use crate::scenario::{CLIENT, NAMES, SERVER, Scenario};
+pub use mutant::{Mutant, Mutation};
 pub use stream::{Ended, Stream};
 pub use worker::{Jobs, Worker};
 
@@ -190,7 +192,7 @@ impl<'a> World<'a> {
 
     fn next_event(&self) -> Option<Instant> {
         let switch = self.switches.last().map(|(at, _)| *at);
-        self.workers().filter_map(Worker::poll_timeout).chain(switch).min()
+        self.workers().filter_map(|worker| worker.poll_timeout(self.now)).chain(switch).min()
     }
 
     /// To `next`, and there until nobody has anything more to do.

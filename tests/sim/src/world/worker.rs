@@ -14,6 +14,7 @@ use netstack::{Frame, FramePool, Instant};
 use port::Port;
 use port::sim::{Side, SimPort, Wire};
 
+use super::mutant::Mutant;
 use super::stream::Stream;
 use crate::fault::{Fault, Invariant};
 use crate::hostile::Liars;
@@ -38,6 +39,8 @@ pub struct Worker {
     pub port: SimPort,
     /// Which side it belongs to.
     pub side: usize,
+    /// Breaks the stack, in self-tests.
+    pub mutant: Mutant,
     /// The liars sit beside the client.
     liars: Option<Liars>,
     /// Every listener there was; the last one is alive.
@@ -116,6 +119,7 @@ impl Worker {
             stack,
             port,
             side,
+            mutant: Mutant::default(),
             liars: (side == CLIENT && queue == 0).then(|| Liars::new(scenario)),
             listeners: Vec::new(),
             reloads: Vec::new(),
@@ -166,6 +170,11 @@ impl Worker {
         self.liars.as_ref().map_or(0, |liars| liars.received)
     }
 
+    /// What the liars have to complain of.
+    pub fn complaint(&self) -> Result<(), Fault> {
+        self.liars.as_ref().map_or(Ok(()), Liars::verdict)
+    }
+
     /// Frames that the liars sent.
     pub fn sent_by_liars(&self) -> u64 {
         self.liars.as_ref().map_or(0, |liars| liars.sent)
@@ -181,9 +190,13 @@ impl Worker {
             if self.liars.as_mut().is_some_and(|liars| liars.take(now, frame.data())) {
                 continue;
             }
-            self.stack.handle_frame(now, frame);
+            if let Some(frame) = self.mutant.receive(frame, self.port.pool()) {
+                self.stack.handle_frame(now, frame);
+            }
         }
-        self.stack.handle_timeout(now);
+        if !self.mutant.stops_time() {
+            self.stack.handle_timeout(now);
+        }
         while let Some(Reverse((_, job))) = self.wakes.peek().filter(|Reverse((at, _))| *at <= now).copied() {
             self.wakes.pop();
             self.step(now, job, scenario, jobs)?;
@@ -191,22 +204,32 @@ impl Worker {
         self.drop_strangers(now);
         // Last, because commands make events, too: reading the last byte ends a connection.
         while let Some(event) = self.stack.poll_event() {
-            self.event(now, event, scenario, jobs)?;
+            if !self.mutant.swallows_event() {
+                self.event(now, event, scenario, jobs)?;
+            }
         }
         self.stack.settle(now);
         let sent = self.stack.poll_transmit(now, &mut self.to_send, BURST);
-        let lies = self.liars.as_mut().map_or(0, |liars| liars.speak(now, self.port.pool(), &mut self.to_send));
+        if sent > 0 {
+            self.to_send.retain_mut(|frame| self.mutant.send(frame));
+        }
+        let mut lies = 0;
+        if let Some(liars) = &mut self.liars {
+            liars.overhear(&self.to_send);
+            lies = liars.speak(now, self.port.pool(), &mut self.to_send);
+        }
         self.port.tx_burst(now, &mut self.to_send);
         Ok(received + sent + lies > 0)
     }
 
     /// When to be called again at the latest.
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let start = self.starts.last().map(|(at, _)| *at);
         let wake = self.wakes.peek().map(|Reverse((at, _))| *at);
         let lie = self.liars.as_ref().and_then(Liars::poll_timeout);
         let others = [self.reloads.last().copied(), self.strangers.first().map(|(at, _)| *at)];
-        let own = [self.stack.poll_timeout(), self.port.poll_timeout(), start, wake, lie];
+        let stack = self.mutant.timeout(now, self.stack.poll_timeout());
+        let own = [stack, self.port.poll_timeout(), start, wake, lie];
         own.into_iter().chain(others).flatten().min()
     }
 
