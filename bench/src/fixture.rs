@@ -57,6 +57,7 @@ pub fn worker_with<P: Port>(
         inbox,
         handle: handle.clone(),
         peers: Vec::new(),
+        handover: None,
         polling: Polling::Always,
         addresses: plan.addresses.iter().map(|cidr| cidr.address()).collect(),
         backlog,

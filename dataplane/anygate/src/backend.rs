@@ -3,6 +3,7 @@
 use crate::capture::Source;
 use crate::control::{Backend, CaptureSource};
 use crate::supervisor::Supervisor;
+use crate::worker::handover::HandoverCounter;
 use crate::worker::{Command, WorkerFigures, WorkerHandle};
 use config::ListenAddress;
 use crossbeam_channel::bounded;
@@ -134,6 +135,9 @@ impl Backend for ControlBackend {
         }
         for &which in TcpCounter::ALL {
             row("tcp", which.name(), which.help(), &|f| f.tcp.get(which));
+        }
+        for &which in HandoverCounter::ALL {
+            row("worker", which.name(), which.help(), &|f| f.handover.get(which));
         }
         for &which in crate::http::HttpCounter::ALL {
             row("http", which.name(), which.help(), &|f| f.http.events.get(which));
@@ -280,6 +284,8 @@ fn worker_status(worker: &WorkerHandle, figures: &WorkerFigures) -> WorkerStatus
         busy_turns: figures.busy_turns,
         turns: figures.turns,
         sleeps: figures.sleeps,
+        packets_handed_over: figures.handover.get(HandoverCounter::HandedOver),
+        packets_taken_over: figures.ip.get(IpCounter::RxHandedOver),
     }
 }
 

@@ -20,5 +20,5 @@ pub mod host;
 pub mod http;
 pub mod snapshot;
 pub mod supervisor;
-mod wake;
+pub mod wake;
 pub mod worker;

@@ -28,6 +28,10 @@ pub(super) fn table(reply: &StatusReply, width: Option<usize>) -> String {
     let _ = writeln!(text, "listening      {}", listeners.join(", "));
     let _ = writeln!(text, "connections    {}", number(reply.connections));
     let _ = writeln!(text, "requests       {}", number(reply.requests));
+    let taken_over: u64 = reply.workers.iter().map(|worker| worker.packets_taken_over).sum();
+    if taken_over > 0 {
+        let _ = writeln!(text, "handed over    {} between workers", count(taken_over, "packet"));
+    }
     if let Some(error) = &configuration.last_error {
         let _ = writeln!(text, "last reload    refused: {}", printable(error));
     }

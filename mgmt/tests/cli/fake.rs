@@ -188,6 +188,8 @@ fn status() -> StatusReply {
         busy_turns,
         turns: busy_turns * 4,
         sleeps: 3,
+        packets_handed_over: 0,
+        packets_taken_over: 0,
     };
     StatusReply {
         product: "anygate 0.1.0".into(),

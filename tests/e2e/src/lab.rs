@@ -137,11 +137,8 @@ impl Drop for Lab {
     }
 }
 
-/// A veth pair as AF_XDP wants it: as many queues on both ends, no checksums left to hardware that is not there. The
-/// receive queue of a veth is the one that the sender chose; Linux chooses a flow's anew after a retransmission timeout
-/// (`net.core.txrehash`), which no NIC that hashes addresses and ports does, so that is turned off.
+/// A veth pair as AF_XDP wants it: as many queues on both ends, no checksums left to hardware that is not there.
 fn connect(client: &Namespace, server: &Namespace, queues: u32) {
-    client.sh("echo 0 > /proc/sys/net/core/txrehash");
     let numbers = format!("numrxqueues {queues} numtxqueues {queues}");
     client.sh(&format!(
         "ip link add {CLIENT_INTERFACE} {numbers} type veth peer name {SERVER_INTERFACE} {numbers} netns {}\n\

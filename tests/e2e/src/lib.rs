@@ -23,7 +23,7 @@ pub mod site;
 mod skip;
 mod tools;
 
-pub use lab::{Lab, Mode, Wire};
+pub use lab::{CLIENT_INTERFACE, Lab, Mode, SERVER_INTERFACE, SERVER_V4, SERVER_V6, Wire};
 pub use namespace::Namespace;
 pub use server::Server;
 pub use skip::{can_run, skip};

@@ -10,9 +10,13 @@ use crate::clock::Clock;
 use crate::devices::{self, Device, Opened, SetupError, WorkerPlan};
 use crate::host;
 use crate::snapshot::{Current, Snapshot};
+use crate::wake::Bell;
+use crate::worker::handover::{self, Seat};
 use crate::worker::{Command, Phase, WorkerHandle};
 use config::{Config, Diagnostic, Diagnostics, Listener};
 use crossbeam_channel::bounded;
+use netstack::FlowDirectory;
+use netstack::rng::Seed;
 use port::capture::CaptureControl;
 use start::{Common, Go, spawn};
 use std::path::{Path, PathBuf};
@@ -99,11 +103,12 @@ impl Supervisor {
         let clock = Clock::start();
         let current = Current::new(snapshot);
         let captures = CaptureControl::default();
-        let Opened { workers, devices, notes } = devices::open(&config)?;
-        let plans = workers.iter().map(summary).collect();
+        let Opened { mut workers, devices, notes } = devices::open(&config)?;
+        let plans: Vec<PortSummary> = workers.iter().map(summary).collect();
         let (mut starting, mut ready) = (Vec::new(), Vec::new());
         // What any worker gives out (cookies), every other one must be able to check.
         let secret = host::random_seed().map_err(|error| SetupError::System("draw a seed", error))?;
+        share_flows(&mut workers, &secret);
         for (number, mut plan) in workers.into_iter().enumerate() {
             plan.stack.tcp.shared_secret = Some(secret.clone());
             let common = Common {
@@ -127,9 +132,10 @@ impl Supervisor {
             handles.push(handle);
             inboxes.push(inbox);
         }
-        for (number, (starting, inbox)) in starting.iter().zip(inboxes).enumerate() {
+        let seats = seats(&plans, &handles);
+        for (number, ((starting, inbox), seat)) in starting.iter().zip(inboxes).zip(seats).enumerate() {
             let peers = handles.iter().filter(|peer| peer.number() != number && shares_port(peer, &handles[number]));
-            starting.go(Go { handle: handles[number].clone(), inbox, peers: peers.cloned().collect() });
+            starting.go(Go { handle: handles[number].clone(), inbox, peers: peers.cloned().collect(), seat });
         }
         for worker in &starting {
             worker.listening()?;
@@ -306,6 +312,38 @@ fn summary(plan: &WorkerPlan) -> PortSummary {
         queue: plan.queue_number,
         addresses: plan.stack.addresses.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// Gives the workers of each interface with several queues a directory of their flows.
+fn share_flows(workers: &mut [WorkerPlan], secret: &Seed) {
+    for of_port in workers.chunk_by_mut(|a, b| a.port_index == b.port_index) {
+        // A directory numbers its workers in few bits.
+        let Some(count) = u16::try_from(of_port.len()).ok().filter(|count| (2..=4096).contains(count)) else {
+            continue;
+        };
+        let flows = of_port.iter().map(|plan| plan.stack.tcp.max_connections).sum();
+        let directory = FlowDirectory::new(count, flows, secret);
+        for (number, plan) in (0..).zip(of_port) {
+            plan.stack.flows = Some(directory.worker(number));
+        }
+    }
+}
+
+/// The workers' places where those of one interface hand packets to each other, numbered as in [`share_flows`].
+fn seats(plans: &[PortSummary], handles: &[WorkerHandle]) -> Vec<Option<Seat>> {
+    let mut seats = Vec::new();
+    let mut rest = handles;
+    for of_port in plans.chunk_by(|a, b| a.port_index == b.port_index) {
+        let (own, behind) = rest.split_at(of_port.len().min(rest.len()));
+        rest = behind;
+        if let [_] = own {
+            seats.push(None);
+        } else {
+            let bells: Vec<Bell> = own.iter().map(|handle| handle.bell().clone()).collect();
+            seats.extend(handover::group(&bells).into_iter().map(Some));
+        }
+    }
+    seats
 }
 
 fn shares_port(a: &WorkerHandle, b: &WorkerHandle) -> bool {

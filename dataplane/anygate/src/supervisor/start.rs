@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::devices::{self, LivePort, WorkerPlan};
 use crate::host;
 use crate::snapshot::Current;
+use crate::worker::handover::{Handover, Seat};
 use crate::worker::{Command, Parts, Polling, Worker, WorkerHandle};
 use config::Listener;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -27,6 +28,7 @@ pub(super) struct Go {
     pub(super) handle: WorkerHandle,
     pub(super) inbox: Receiver<Command>,
     pub(super) peers: Vec<WorkerHandle>,
+    pub(super) seat: Option<Seat>,
 }
 
 /// What a worker's thread says when its port and stack are ready.
@@ -126,7 +128,7 @@ fn work<P: Port>(port: P, plan: &netstack::StackConfig, core: Option<usize>, com
     let info = port.info().clone();
     let port = Capture::new(port, &common.captures);
     let told = channels.ready.send(Ok(Ready { info, core }));
-    let (Ok(()), Ok(Go { handle, inbox, peers })) = (told, channels.go.recv()) else { return };
+    let (Ok(()), Ok(Go { handle, inbox, peers, seat })) = (told, channels.go.recv()) else { return };
     let parts = Parts {
         port,
         stack,
@@ -134,6 +136,7 @@ fn work<P: Port>(port: P, plan: &netstack::StackConfig, core: Option<usize>, com
         inbox,
         handle,
         peers,
+        handover: seat.map(Handover::new),
         polling: common.polling,
         addresses,
         backlog: common.backlog,

@@ -1,16 +1,18 @@
 //! The run loop: one worker a core and queue.
 //!
 //! ```text
-//!   turn:  mail ─▶ rx_burst ─▶ handle_frame* ─▶ timers ─▶ events ─▶ HTTP (parse, route, answer) ─▶ settle ─▶ poll_transmit ─▶ tx_burst
+//!   turn:  mail ─▶ rx_burst ─▶ handle_frame* ─▶ exchange with other workers ─▶ timers ─▶ events ─▶ HTTP (parse, route, answer) ─▶ settle ─▶ poll_transmit ─▶ tx_burst
 //!   idle:  no work for the spin budget ─▶ poll(2) on the port, the bell, and the next deadline
 //! ```
 //!
 //! A worker owns its port queue, its stack, its connections and its timers. It shares the read-only snapshot with the
-//! others, and nothing else; what it shows is in [`shared`].
+//! others, and packets that came to the wrong queue ([`handover`]); what it shows is in [`shared`].
 
+pub mod handover;
 mod polling;
 pub mod shared;
 
+use handover::Handover;
 use polling::Idleness;
 pub use polling::Polling;
 pub use shared::{Command, Phase, WorkerFigures, WorkerHandle};
@@ -57,6 +59,8 @@ pub struct Parts<P> {
     pub handle: WorkerHandle,
     /// The other workers, who are told of neighbours learned here.
     pub peers: Vec<WorkerHandle>,
+    /// Its way to the others, where several workers share an interface.
+    pub handover: Option<Handover>,
     /// How it waits.
     pub polling: Polling,
     /// The addresses of the stack, for listening on all of a family.
@@ -73,6 +77,7 @@ pub struct Worker<P> {
     inbox: Receiver<Command>,
     handle: WorkerHandle,
     peers: Vec<WorkerHandle>,
+    handover: Option<Handover>,
     polling: Polling,
     backlog: usize,
     listeners: Vec<(Binding, ListenerId)>,
@@ -96,6 +101,7 @@ impl<P: Port> Worker<P> {
             inbox: parts.inbox,
             handle: parts.handle,
             peers: parts.peers,
+            handover: parts.handover,
             polling: parts.polling,
             backlog: parts.backlog,
             listeners: Vec::new(),
@@ -189,9 +195,12 @@ impl<P: Port> Worker<P> {
         if self.handle.take_mail_flag() {
             self.read_mail(now);
         }
-        let received = self.port.rx_burst(now, &mut self.rx, RX_BURST_FRAMES);
+        let mut received = self.port.rx_burst(now, &mut self.rx, RX_BURST_FRAMES);
         for frame in self.rx.drain(..) {
             self.stack.handle_frame(now, frame);
+        }
+        if let Some(handover) = &mut self.handover {
+            received += handover.exchange(now, &mut self.stack);
         }
         self.stack.handle_timeout(now);
         if self.http.pick_up_snapshot() {
@@ -290,7 +299,9 @@ impl<P: Port> Worker<P> {
 
     fn is_drained(&self, now: Instant) -> bool {
         let Some(until) = self.drain_until else { return false };
-        now >= until || (self.http.is_empty() && self.stack.connection_count() == 0 && self.tx.is_empty())
+        let idle = self.http.is_empty() && self.stack.connection_count() == 0 && self.tx.is_empty();
+        let all_idle = self.handover.as_ref().map_or(idle, |handover| handover.all_idle(idle));
+        now >= until || all_idle
     }
 
     /// Ends what is left when the drain's deadline has passed, and says goodbye to the peers.
@@ -298,6 +309,9 @@ impl<P: Port> Worker<P> {
         self.http.abort_all(now, &mut self.stack);
         self.transmit(now);
         self.publish(now);
+        if let Some(handover) = &self.handover {
+            handover.all_idle(true);
+        }
         self.handle.set_phase(Phase::Stopped);
     }
 
@@ -314,8 +328,9 @@ impl<P: Port> Worker<P> {
         }
         self.publish(now);
         self.sleeps += 1;
-        let handle = &self.handle;
-        handle.bell().sleep(self.port.wait_fd(), timeout, || handle.has_mail());
+        let (handle, handover) = (&self.handle, self.handover.as_ref());
+        let has_work = || handle.has_mail() || handover.is_some_and(Handover::is_waiting);
+        handle.bell().sleep(self.port.wait_fd(), timeout, has_work);
     }
 
     fn publish(&mut self, now: Instant) {
@@ -323,7 +338,11 @@ impl<P: Port> Worker<P> {
         let link_up = self.port.link_up();
         let (stack, http, port) = (&self.stack, &self.http, &self.port);
         let (turns, busy_turns, sleeps) = (self.turns, self.busy_turns, self.sleeps);
+        let handover = self.handover.as_ref().map(Handover::counters);
         self.handle.publish(|figures| {
+            if let Some(handover) = handover {
+                figures.handover.clone_from(handover);
+            }
             figures.ip.clone_from(stack.ip_counters());
             figures.tcp.clone_from(stack.tcp_counters());
             figures.port = port.counters();

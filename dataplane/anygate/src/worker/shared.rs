@@ -1,6 +1,7 @@
 //! What a worker shows to, and takes from, the threads beside it. The hot path touches none of it: figures are
 //! copied out a hundred times a second, and the mailbox is looked at when its flag is up.
 
+use super::handover::HandoverCounters;
 use crate::http::HttpCounters;
 use crate::wake::Bell;
 use config::Listener;
@@ -22,6 +23,8 @@ pub struct WorkerFigures {
     pub tcp: TcpCounters,
     /// The port, wrappers included.
     pub port: PortCounters,
+    /// Packets handed to other workers.
+    pub handover: HandoverCounters,
     /// The HTTP service.
     pub http: HttpCounters,
     /// TCP connections of the stack, half-open ones included.
@@ -187,7 +190,7 @@ impl WorkerHandle {
         self.0.bell.ring();
     }
 
-    pub(super) fn bell(&self) -> &Bell {
+    pub(crate) fn bell(&self) -> &Bell {
         &self.0.bell
     }
 

@@ -79,6 +79,7 @@ impl Lab {
             inbox,
             handle: handle.clone(),
             peers: Vec::new(),
+            handover: None,
             polling: Polling::Always,
             addresses: vec![SERVER],
             backlog: 128,

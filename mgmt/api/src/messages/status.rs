@@ -106,4 +106,10 @@ pub struct WorkerStatus {
     /// Times it slept for want of work, since the start.
     #[serde(default)]
     pub sleeps: u64,
+    /// Packets of other workers' flows that came to its queue and were handed to them, since the start.
+    #[serde(default)]
+    pub packets_handed_over: u64,
+    /// Packets of its flows that came to other workers' queues, since the start.
+    #[serde(default)]
+    pub packets_taken_over: u64,
 }

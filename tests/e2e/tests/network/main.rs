@@ -9,4 +9,5 @@ mod link;
 mod linux_peer;
 mod load;
 mod protocol;
+mod queues;
 mod reload;
