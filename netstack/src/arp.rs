@@ -1,8 +1,8 @@
 //! ARP (RFC 826) on smoltcp's packet format: answers for our addresses, questions for our neighbours.
 //!
 //! The cache takes in strangers only when they ask for us, and announcements only of neighbours already known
-//! (RFC 5227 §1.1 describes why a host may listen to them). An announcement of our own address by somebody else is
-//! counted as a conflict; addresses are configured here, so it is for people to mend.
+//! (RFC 5227 §1.1 describes why a host may listen to them). What somebody else says of an address of ours goes to the
+//! conflict detection of [`host`](crate::host).
 
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -27,12 +27,9 @@ pub(crate) fn handle(egress: &mut Egress, now: Instant, packet: &[u8]) -> Result
     if mac[0] & 1 != 0 || mac == [0; 6] || mac == egress.mac {
         return Err(IpCounter::DropArpSource);
     }
-    if egress.addresses.is_local_v4(sender) {
-        egress.counters.bump(IpCounter::AddressConflicts);
-        return Err(IpCounter::DropArpSource);
-    }
     // RFC 5227 §2.1.1: a probe has no sender address yet. It is answered, so that its sender gives up, and not learned.
     let probe = sender.is_unspecified();
+    hear_claim(egress, now, sender, if probe { target_protocol_addr } else { sender })?;
     if !probe && (is_martian_v4(sender) || sender.is_multicast() || !egress.routes.on_link(IpAddr::V4(sender))) {
         return Err(IpCounter::DropArpSource);
     }
@@ -60,6 +57,19 @@ pub(crate) fn handle(egress: &mut Egress, now: Instant, packet: &[u8]) -> Result
     }
 }
 
+/// RFC 5227 §2.1.1, §2.4: whoever speaks as one of our addresses, or probes for one that we are probing, claims it.
+fn hear_claim(egress: &mut Egress, now: Instant, sender: Ipv4Addr, claimed: Ipv4Addr) -> Result<(), IpCounter> {
+    let used = egress.addresses.is_local_v4(sender);
+    if used || egress.host.is_tentative(IpAddr::V4(claimed)) {
+        egress.counters.bump(IpCounter::AddressConflicts);
+        if egress.answer_arp {
+            egress.hear_conflict(now, IpAddr::V4(claimed), None);
+        }
+        return Err(IpCounter::DropArpSource);
+    }
+    Ok(())
+}
+
 fn learn(egress: &mut Egress, now: Instant, sender: Ipv4Addr, mac: [u8; 6], tidings: Tidings) -> Result<(), IpCounter> {
     if !egress.hear_neighbor(now, IpAddr::V4(sender), mac, tidings) {
         return Err(IpCounter::DropArpStranger);
@@ -72,6 +82,13 @@ fn learn(egress: &mut Egress, now: Instant, sender: Ipv4Addr, mac: [u8; 6], tidi
 pub(crate) fn send_request(egress: &mut Egress, target: Ipv4Addr, at: Option<[u8; 6]>) {
     let Some(IpAddr::V4(source)) = egress.select_source(IpAddr::V4(target)) else { return };
     send(egress, ArpOperation::Request, source, at.unwrap_or(BROADCAST), target, [0; 6]);
+}
+
+/// Asks whether somebody has an address that we want (RFC 5227 §2.1.1).
+pub(crate) fn probe(egress: &mut Egress, address: Ipv4Addr) {
+    if emit(egress, ArpOperation::Request, Ipv4Addr::UNSPECIFIED, BROADCAST, address, [0; 6]) {
+        egress.counters.bump(IpCounter::TxAddressProbes);
+    }
 }
 
 /// Announces an address of ours (RFC 5227 §3).

@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 
 use crate::flows::Flows;
+use crate::host::HostConfig;
 use crate::ip::Cidr;
 use crate::routes::Route;
 use crate::rss::Steering;
@@ -16,9 +17,10 @@ pub struct StackConfig {
     pub mac: [u8; 6],
     /// IP MTU of the interface in bytes.
     pub mtu: u16,
-    /// Our addresses with the prefixes that are on link. An IPv6 link-local address made from `mac` is added.
+    /// Our addresses with the prefixes that are on link. An IPv6 link-local address is added.
     pub addresses: Vec<Cidr>,
-    /// Routes beyond the on-link prefixes; a gateway is a route to `0.0.0.0/0` or `::/0`.
+    /// Routes beyond the on-link prefixes; a gateway is a route to `0.0.0.0/0` or `::/0`. Of several gateways of one
+    /// family, the first that answers is used.
     pub routes: Vec<Route>,
     /// 802.1Q VLAN identifier of every frame in and out; `None` for untagged.
     pub vlan: Option<u16>,
@@ -33,6 +35,8 @@ pub struct StackConfig {
     pub tx_checksum_offload: bool,
     /// Neighbours that are known from the start and never asked for.
     pub static_neighbors: Vec<(IpAddr, [u8; 6])>,
+    /// What the host finds out by itself: whether its addresses are its alone, and which others it has.
+    pub host: HostConfig,
     /// TCP's limits, times and features.
     pub tcp: TcpConfig,
     /// How the port spreads flows over queues, when that is known: active opens then choose source ports whose replies
@@ -58,6 +62,7 @@ impl Default for StackConfig {
             answer_echo: true,
             tx_checksum_offload: false,
             static_neighbors: Vec::new(),
+            host: HostConfig::default(),
             tcp: TcpConfig::default(),
             steering: None,
             flows: None,
@@ -165,6 +170,8 @@ pub enum ConfigError {
     Gateway(Route),
     /// The neighbour is not on link, or its MAC address cannot be.
     Neighbor(IpAddr),
+    /// Router advertisements and leases need ARP and NDP to be ours (`answer_arp`).
+    HostNeedsArp,
     /// A limit that must be at least one is zero.
     ZeroLimit(&'static str),
 }
@@ -186,6 +193,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "the gateway of the route to {} via {} must be a neighbour on link", route.dest, route.via)
             }
             ConfigError::Neighbor(address) => write!(f, "{address} cannot be a neighbour: it is not on link"),
+            ConfigError::HostNeedsArp => f.write_str("SLAAC and DHCP need ARP and NDP to be answered here"),
             ConfigError::ZeroLimit(name) => write!(f, "the limit {name} must be at least 1"),
         }
     }
@@ -217,6 +225,9 @@ impl StackConfig {
         }
         if self.addresses.len() > MAX_ADDRESSES || self.routes.len() > MAX_ROUTES {
             return Err(ConfigError::TooMany);
+        }
+        if !self.answer_arp && (self.host.slaac || self.host.dhcp.is_some()) {
+            return Err(ConfigError::HostNeedsArp);
         }
         self.limits.check()
     }

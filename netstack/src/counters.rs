@@ -80,6 +80,8 @@ counters! {
         RxReassembled = "rx_reassembled", "packets put together from fragments";
         RxForeign = "rx_foreign", "packets of another worker's flow, to be handed to it";
         RxHandedOver = "rx_handed_over", "packets that another worker handed over";
+        RxRouterAdvertisements = "rx_router_advertisements", "router advertisements obeyed, or passed to the worker that keeps the host's state";
+        RxDhcpReplies = "rx_dhcp_replies", "DHCP offers, acknowledgments and refusals that fitted the client's state";
         RxDatagrams = "rx_datagrams", "UDP datagrams queued for a socket";
         TxFrames = "tx_frames", "Ethernet frames handed to the port";
         TxArpRequests = "tx_arp_requests", "ARP requests sent";
@@ -87,12 +89,23 @@ counters! {
         TxNeighborSolicitations = "tx_neighbor_solicitations", "neighbour solicitations sent";
         TxNeighborAdvertisements = "tx_neighbor_advertisements", "neighbour advertisements sent";
         TxAnnouncements = "tx_announcements", "gratuitous ARP, unsolicited advertisements and multicast listener reports";
+        TxRouterSolicitations = "tx_router_solicitations", "router solicitations sent";
+        TxAddressProbes = "tx_address_probes", "probes whether an address is somebody else's (DAD, RFC 5227)";
+        TxDhcpRequests = "tx_dhcp_requests", "DHCP messages sent";
         TxEchoReplies = "tx_echo_replies", "echo replies sent";
         TxIcmpErrors = "tx_icmp_errors", "ICMP errors sent";
         TxDatagrams = "tx_datagrams", "UDP datagrams sent";
         NeighborsLearned = "neighbors_learned", "link addresses of neighbours learned or changed";
         NeighborUpdates = "neighbor_updates", "neighbour updates taken over from other workers";
+        NeighborsConfirmed = "neighbors_confirmed", "neighbours known to be reachable by the progress of a connection";
         AddressConflicts = "address_conflicts", "ARP or NDP messages of somebody else who claims an address of ours";
+        AddressesAssigned = "addresses_assigned", "addresses taken into use after nobody answered their probes";
+        AddressDuplicates = "address_duplicates", "addresses given up because somebody else has them";
+        AddressesExpired = "addresses_expired", "addresses removed because their valid lifetime was over";
+        ProbesLoopedBack = "probes_looped_back", "probes of ours that the link sent back (RFC 7527)";
+        LeasesLost = "leases_lost", "DHCP leases that expired or were refused";
+        RouterChanges = "router_changes", "times that another default router took the place of one that did not answer";
+        IgnoredDnsOptions = "ignored_dns_options", "DNS options of router advertisements (names are not looked up here)";
         PathMtuLowered = "path_mtu_lowered", "path MTUs lowered because of a packet-too-big message";
 
         DropEthernetTruncated = "drop_ethernet_truncated", "frame shorter than its Ethernet header";
@@ -162,7 +175,15 @@ counters! {
         DropNdpSource = "drop_ndp_source", "neighbour discovery message with addresses that cannot be";
         DropNdpStranger = "drop_ndp_stranger", "neighbour advertisement of a neighbour nobody asked for";
         DropNdpDisabled = "drop_ndp_disabled", "neighbour discovery left to the kernel (answer_arp is off)";
-        DropRouterAdvertisement = "drop_router_advertisement", "router advertisement (routes are configured)";
+        DropRouterAdvertisement = "drop_router_advertisement", "router advertisement while SLAAC is off";
+        DropRouterAdvertisementSource = "drop_router_advertisement_source", "router advertisement not from a link-local address";
+        DropRouterAdvertisementRate = "drop_router_advertisement_rate", "router advertisement beyond the rate limit";
+        DropRouterOption = "drop_router_option", "option of a router advertisement that is malformed or cannot be";
+        DropHostTable = "drop_host_table", "advertised router, prefix, address or route beyond the limit of its table";
+        DropHostUpdate = "drop_host_update", "update of the host's state for another worker that was not fetched in time";
+        DropDhcpMalformed = "drop_dhcp_malformed", "DHCP reply truncated, or with a broken option";
+        DropDhcpStranger = "drop_dhcp_stranger", "DHCP reply to another client or another exchange";
+        DropDhcpUnusable = "drop_dhcp_unusable", "DHCP reply that nothing waits for, or whose lease cannot be used";
         DropRouterSolicitation = "drop_router_solicitation", "router solicitation (we are no router)";
 
         DropUdpMalformed = "drop_udp_malformed", "UDP header truncated or its length wrong";
@@ -239,6 +260,7 @@ counters! {
         EndTimedOut = "end_timed_out", "connections ended by retransmission timeouts";
         EndKeepAlive = "end_keep_alive", "connections ended by keep-alive";
         EndFinWait = "end_fin_wait", "connections ended while waiting for the peer's FIN";
+        EndAddressLost = "end_address_lost", "connections ended because their local address is not ours any more";
         EndUnread = "end_unread", "ended connections dropped with received data unread";
         DropMalformed = "drop_malformed", "segments with a broken header";
         DropChecksum = "drop_checksum", "segments with a wrong checksum";

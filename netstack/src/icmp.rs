@@ -8,7 +8,7 @@ use smoltcp::wire::{Icmpv4DstUnreachable, Icmpv4Message, Icmpv4Packet};
 use crate::counters::IpCounter;
 use crate::frame::Frame;
 use crate::ip::egress::IpHeader;
-use crate::ip::{Egress, HOP_LIMIT, IpMeta, PathCache, checksum, ipv4, protocol};
+use crate::ip::{Egress, IpMeta, PathCache, checksum, ipv4, protocol};
 use crate::time::Instant;
 
 /// Bytes of every ICMP header that we send or read.
@@ -156,7 +156,7 @@ pub(crate) fn begin_echo_reply(
     if frame.len() < HEADER_LEN {
         return Err(IpCounter::DropIcmpMalformed);
     }
-    if frame.len() + ip_header_len > usize::from(egress.mtu) {
+    if frame.len() + ip_header_len > usize::from(egress.link_mtu(ip_header_len == ipv4::HEADER_LEN)) {
         return Err(IpCounter::DropEchoTooBig);
     }
     if !egress.echo_replies.take(now) {
@@ -179,7 +179,7 @@ pub(crate) fn send_echo_reply(
     protocol: u8,
     reply: Frame,
 ) -> Result<(), IpCounter> {
-    let header = IpHeader { src, dst: meta.src, protocol, ecn: 0, hop_limit: HOP_LIMIT };
+    let header = IpHeader { src, dst: meta.src, protocol, ecn: 0, hop_limit: egress.hop_limit };
     if egress.send_control(now, &mut PathCache::from_ingress(meta), &header, reply).is_ok() {
         egress.counters.bump(IpCounter::TxEchoReplies);
     }
@@ -228,7 +228,7 @@ pub(crate) fn begin_error(egress: &mut Egress, now: Instant, quote: &[u8]) -> Op
 pub(crate) fn finish_error(egress: &mut Egress, now: Instant, meta: &IpMeta, protocol: u8, frame: Frame) {
     let src = if egress.is_local(meta.dst) { Some(meta.dst) } else { egress.select_source(meta.src) };
     let Some(src) = src else { return };
-    let header = IpHeader { src, dst: meta.src, protocol, ecn: 0, hop_limit: HOP_LIMIT };
+    let header = IpHeader { src, dst: meta.src, protocol, ecn: 0, hop_limit: egress.hop_limit };
     if egress.send_control(now, &mut PathCache::from_ingress(meta), &header, frame).is_ok() {
         egress.counters.bump(IpCounter::TxIcmpErrors);
     }

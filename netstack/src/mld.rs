@@ -1,6 +1,7 @@
 //! Multicast listener reports (MLDv2, RFC 3810), so that switches which snoop deliver our solicited-node groups.
 //!
-//! A report is sent when the stack starts and for every general or matching query; leaving groups does not happen.
+//! A report of all groups is sent when the stack starts, when there are more of them, and for every general or matching
+//! query; groups that are left are not reported, and age in the switches.
 
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -47,7 +48,8 @@ pub(crate) fn handle_query(egress: &mut Egress, now: Instant, src: Ipv6Addr, hop
 
 /// Reports all our groups.
 pub(crate) fn report(egress: &mut Egress, record: Record) {
-    let Some(src) = link_local_source(egress) else { return };
+    // RFC 3590 §4: before an address may be used, reports come from the unspecified one.
+    let src = link_local_source(egress).unwrap_or(Ipv6Addr::UNSPECIFIED);
     let count = egress.addresses.solicited_groups().count();
     for first in (0..count).step_by(RECORDS) {
         let Some(mut frame) = egress.alloc_counted() else { return };

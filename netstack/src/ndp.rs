@@ -1,6 +1,6 @@
 //! Neighbour discovery for IPv6 (RFC 4861) on smoltcp's packet format: answers for our addresses, questions for our
-//! neighbours. Router advertisements and redirects are refused by name: routes are configured. Duplicate address
-//! detection of others (RFC 4862 §5.4) is answered; we do not run it for our own configured addresses.
+//! neighbours, probes and solicitations for [`host`](crate::host), which is also told what routers advertise and who else
+//! claims an address of ours. Redirects are refused by name: a forged one moves traffic.
 
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -10,10 +10,10 @@ use smoltcp::wire::{
 };
 
 use crate::counters::IpCounter;
-use crate::ip::addresses::{ALL_NODES, group_mac, solicited_node};
+use crate::ip::addresses::{ALL_NODES, ALL_ROUTERS, group_mac, solicited_node};
 use crate::ip::egress::IpHeader;
 use crate::ip::resolution::Tidings;
-use crate::ip::{Egress, protocol};
+use crate::ip::{Egress, checksum, protocol};
 use crate::time::Instant;
 
 /// RFC 4861 §7.1: what crossed a router is forged.
@@ -22,6 +22,9 @@ const HOP_LIMIT: u8 = 255;
 const SOURCE_LINK_ADDRESS: u8 = 1;
 /// RFC 4861 §4.6.1.
 const TARGET_LINK_ADDRESS: u8 = 2;
+
+/// RFC 3971 §5.3.2.
+const NONCE: u8 = 14;
 
 /// Where a message came from and went to.
 #[derive(Clone, Copy)]
@@ -44,7 +47,11 @@ pub(crate) fn handle(egress: &mut Egress, now: Instant, envelope: Envelope, mess
     match packet.msg_type() {
         Icmpv6Message::NeighborSolicit => {
             let wanted = packet.target_addr();
-            let source = link_address(options(message)?, SOURCE_LINK_ADDRESS)?;
+            let options = options(message)?;
+            let source = link_address(options, SOURCE_LINK_ADDRESS)?;
+            if envelope.src.is_unspecified() {
+                return handle_probe(egress, now, envelope, wanted, source, nonce(options));
+            }
             handle_solicitation(egress, now, envelope, wanted, source)
         }
         Icmpv6Message::NeighborAdvert => {
@@ -52,7 +59,7 @@ pub(crate) fn handle(egress: &mut Egress, now: Instant, envelope: Envelope, mess
             let target = link_address(options(message)?, TARGET_LINK_ADDRESS)?;
             handle_advertisement(egress, now, envelope, advertised, packet.neighbor_flags(), target)
         }
-        Icmpv6Message::RouterAdvert => Err(IpCounter::DropRouterAdvertisement),
+        Icmpv6Message::RouterAdvert => egress.handle_router_advertisement(now, envelope.src, envelope.mac, message),
         Icmpv6Message::RouterSolicit => Err(IpCounter::DropRouterSolicitation),
         _ => Err(IpCounter::DropIcmpRedirect),
     }
@@ -82,6 +89,18 @@ fn link_address(mut options: &[u8], kind: u8) -> Result<Option<[u8; 6]>, IpCount
     Ok(found)
 }
 
+/// The nonce of a probe; what is wrong with the options was found before.
+fn nonce(mut options: &[u8]) -> Option<[u8; 6]> {
+    while let [kind, units, ..] = *options {
+        let (option, behind) = options.split_at_checked(usize::from(units) * 8).filter(|_| units > 0)?;
+        if kind == NONCE {
+            return option.get(2..)?.first_chunk::<6>().copied();
+        }
+        options = behind;
+    }
+    None
+}
+
 fn handle_solicitation(
     egress: &mut Egress,
     now: Instant,
@@ -92,11 +111,6 @@ fn handle_solicitation(
     if wanted.is_multicast() {
         return Err(IpCounter::DropNdpMalformed);
     }
-    let detection = envelope.src.is_unspecified();
-    // RFC 4861 §7.1.1: from the unspecified address only to the solicited-node group and without a link address.
-    if detection && (source.is_some() || envelope.dst != solicited_node(wanted)) {
-        return Err(IpCounter::DropNdpSource);
-    }
     if !egress.addresses.is_local_v6(wanted) {
         return Err(IpCounter::DropNdpTarget);
     }
@@ -105,18 +119,47 @@ fn handle_solicitation(
     }
     egress.counters.bump(IpCounter::RxNeighborSolicitations);
     let from = IpAddr::V6(envelope.src);
-    if detection {
-        // RFC 4862 §5.4.3: somebody tries our address; the answer to all nodes makes it give up.
-        egress.counters.bump(IpCounter::AddressConflicts);
-        advertise(egress, wanted, ALL_NODES, group_mac(ALL_NODES), false);
-        return Ok(());
-    }
     if let Some(mac) = source
         && egress.routes.on_link(from)
     {
         egress.hear_neighbor(now, from, mac, Tidings::AskedUs);
     }
     advertise(egress, wanted, envelope.src, source.unwrap_or(envelope.mac), true);
+    Ok(())
+}
+
+/// Somebody wants to know whether an address is free (RFC 4862 §5.4).
+fn handle_probe(
+    egress: &mut Egress,
+    now: Instant,
+    envelope: Envelope,
+    wanted: Ipv6Addr,
+    source: Option<[u8; 6]>,
+    nonce: Option<[u8; 6]>,
+) -> Result<(), IpCounter> {
+    if wanted.is_multicast() {
+        return Err(IpCounter::DropNdpMalformed);
+    }
+    // RFC 4861 §7.1.1: from the unspecified address only to the solicited-node group and without a link address.
+    if source.is_some() || envelope.dst != solicited_node(wanted) {
+        return Err(IpCounter::DropNdpSource);
+    }
+    // RFC 4862 §5.4.3: two who try the same address at the same time both give up.
+    let contested = egress.host.is_tentative(IpAddr::V6(wanted));
+    if !contested && !egress.addresses.is_local_v6(wanted) {
+        return Err(IpCounter::DropNdpTarget);
+    }
+    if !egress.answer_arp {
+        return Err(IpCounter::DropNdpDisabled);
+    }
+    egress.counters.bump(IpCounter::RxNeighborSolicitations);
+    egress.counters.bump(IpCounter::AddressConflicts);
+    if contested {
+        egress.hear_conflict(now, IpAddr::V6(wanted), nonce);
+    } else {
+        // The answer to all nodes makes it give up.
+        advertise(egress, wanted, ALL_NODES, group_mac(ALL_NODES), false);
+    }
     Ok(())
 }
 
@@ -133,8 +176,12 @@ fn handle_advertisement(
     if advertised.is_multicast() || (envelope.dst.is_multicast() && solicited) {
         return Err(IpCounter::DropNdpMalformed);
     }
-    if egress.addresses.is_local_v6(advertised) {
+    if egress.addresses.is_local_v6(advertised) || egress.host.is_tentative(IpAddr::V6(advertised)) {
         egress.counters.bump(IpCounter::AddressConflicts);
+        if egress.answer_arp {
+            // RFC 4862 §5.4.4
+            egress.hear_conflict(now, IpAddr::V6(advertised), None);
+        }
         return Err(IpCounter::DropNdpSource);
     }
     if !egress.routes.on_link(IpAddr::V6(advertised)) {
@@ -149,6 +196,9 @@ fn handle_advertisement(
         return Err(IpCounter::DropNdpStranger);
     }
     egress.counters.bump(IpCounter::RxNeighborAdvertisements);
+    if !flags.contains(NdiscNeighborFlags::ROUTER) {
+        egress.hear_no_router(now, IpAddr::V6(advertised));
+    }
     Ok(())
 }
 
@@ -164,6 +214,40 @@ pub(crate) fn send_solicitation(egress: &mut Egress, target: Ipv6Addr, at: Optio
     let repr = NdiscRepr::NeighborSolicit { target_addr: target, lladdr };
     if emit(egress, src, dst, mac, repr) {
         egress.counters.bump(IpCounter::TxNeighborSolicitations);
+    }
+}
+
+/// Asks whether somebody has an address that we want (RFC 4862 §5.4.2), with a nonce (RFC 7527 §4.1). smoltcp knows no
+/// nonce.
+pub(crate) fn probe(egress: &mut Egress, address: Ipv6Addr, nonce: [u8; 6]) {
+    let Some(mut frame) = egress.alloc_counted() else { return };
+    let Some(out) = frame.extend(32) else { return };
+    out.fill(0);
+    out[0] = u8::from(Icmpv6Message::NeighborSolicit);
+    out[8..24].copy_from_slice(&address.octets());
+    out[24..26].copy_from_slice(&[NONCE, 1]);
+    out[26..].copy_from_slice(&nonce);
+    let (src, dst) = (Ipv6Addr::UNSPECIFIED, solicited_node(address));
+    let header = IpHeader {
+        src: IpAddr::V6(src),
+        dst: IpAddr::V6(dst),
+        protocol: protocol::ICMPV6,
+        ecn: 0,
+        hop_limit: HOP_LIMIT,
+    };
+    checksum::fill_transport(header.src, header.dst, protocol::ICMPV6, out, 2, false);
+    if egress.send_to_mac(group_mac(dst), &header, frame).is_ok() {
+        egress.counters.bump(IpCounter::TxAddressProbes);
+    }
+}
+
+/// Asks for routers (RFC 4861 §6.3.7), from our link-local address.
+pub(crate) fn send_router_solicitation(egress: &mut Egress) {
+    let source = egress.select_source(IpAddr::V6(ALL_ROUTERS));
+    let Some(IpAddr::V6(src)) = source else { return };
+    let lladdr = Some(RawHardwareAddress::from(EthernetAddress(egress.mac)));
+    if emit(egress, src, ALL_ROUTERS, group_mac(ALL_ROUTERS), NdiscRepr::RouterSolicit { lladdr }) {
+        egress.counters.bump(IpCounter::TxRouterSolicitations);
     }
 }
 

@@ -67,7 +67,16 @@ pub(crate) enum Expired {
     /// Ask for the neighbour; at its known MAC address when there is one.
     Solicit(IpAddr, Option<[u8; 6]>),
     /// It did not answer: so many waiting packets were dropped.
-    Unreachable(usize),
+    Unreachable(IpAddr, usize),
+}
+
+/// The times that routers may set (RFC 4861 §6.3.2).
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    /// BaseReachableTime.
+    pub reachable: Duration,
+    /// RetransTimer.
+    pub retrans: Duration,
 }
 
 /// Why there is no new entry.
@@ -103,7 +112,10 @@ pub(crate) struct NeighborTable {
     stale_oldest: u32,
     stale_newest: u32,
     incomplete: usize,
+    /// Entries in DELAY or PROBE.
+    awaiting: usize,
     limits: Limits,
+    pub(crate) times: Times,
 }
 
 /// The bounds of the table.
@@ -128,7 +140,9 @@ impl NeighborTable {
             stale_oldest: NIL,
             stale_newest: NIL,
             incomplete: 0,
+            awaiting: 0,
             limits,
+            times: Times { reachable: REACHABLE_TIME, retrans: RETRANS_TIMER },
         }
     }
 
@@ -152,6 +166,30 @@ impl NeighborTable {
         }
     }
 
+    /// Entries in use that wait to be confirmed, or are being probed.
+    #[inline]
+    pub(crate) fn awaiting(&self) -> usize {
+        self.awaiting
+    }
+
+    /// A connection over the entry made progress; true when the entry waited for that.
+    pub(crate) fn confirm(&mut self, now: Instant, at: u32, generation: u32) -> bool {
+        let Some(hot) = self.hot.get(at as usize).filter(|hot| hot.generation == generation) else { return false };
+        if !is_awaiting(hot.state) {
+            return false;
+        }
+        let mac = hot.mac;
+        self.apply(now, at, NeighborEvent::Progress, mac);
+        true
+    }
+
+    /// Every path finds its next hop anew: routes have changed.
+    pub(crate) fn void_paths(&mut self) {
+        for hot in &mut self.hot {
+            hot.generation = hot.generation.wrapping_add(1);
+        }
+    }
+
     /// The entry of `address`: index, generation, state.
     pub(crate) fn find(&self, address: IpAddr) -> Option<(u32, u32, NeighborState)> {
         let hash = self.hash.address(address, 0);
@@ -171,7 +209,7 @@ impl NeighborTable {
         if let Some(hot) = self.hot.get_mut(at as usize) {
             hot.tries = 1;
         }
-        self.wheel.schedule(at, now + RETRANS_TIMER);
+        self.wheel.schedule(at, now + self.times.retrans);
         Ok(at)
     }
 
@@ -243,7 +281,8 @@ impl NeighborTable {
             let event = if last { NeighborEvent::TimerLast } else { NeighborEvent::Timer };
             let outcome = step(hot.state, event);
             let Some(next) = outcome.next else {
-                return Some(Expired::Unreachable(self.remove(at)));
+                let address = self.cold.get(at as usize)?.address;
+                return Some(Expired::Unreachable(address, self.remove(at)));
             };
             let (before, mac) = (hot.state, hot.mac);
             if next != before {
@@ -284,9 +323,12 @@ impl NeighborTable {
             NeighborTimer::Keep => return,
             NeighborTimer::Stop => return self.wheel.cancel(at),
             NeighborTimer::Delay => DELAY_FIRST_PROBE,
-            NeighborTimer::Retransmit => RETRANS_TIMER,
+            NeighborTimer::Retransmit => self.times.retrans,
             // RFC 4861 §6.3.2: uniform between 0.5 and 1.5 times the base.
-            NeighborTimer::Reachable => REACHABLE_TIME / 2 + Duration::from_millis(u64::from(self.rng.below(30_000))),
+            NeighborTimer::Reachable => {
+                let base = u32::try_from(self.times.reachable.as_millis()).unwrap_or(u32::MAX);
+                self.times.reachable / 2 + Duration::from_millis(u64::from(self.rng.below(base)))
+            }
         };
         self.wheel.schedule(at, now + after);
     }
@@ -295,6 +337,8 @@ impl NeighborTable {
         if before == NeighborState::Incomplete {
             self.incomplete = self.incomplete.saturating_sub(1);
         }
+        self.awaiting += usize::from(is_awaiting(next));
+        self.awaiting -= usize::from(is_awaiting(before));
         if before == NeighborState::Stale {
             self.stale_unlink(at);
         }
@@ -344,6 +388,7 @@ impl NeighborTable {
         if state == NeighborState::Incomplete {
             self.incomplete = self.incomplete.saturating_sub(1);
         }
+        self.awaiting -= usize::from(is_awaiting(state));
         self.wheel.cancel(at);
         let Some(cold) = self.cold.get_mut(at as usize) else { return 0 };
         let waited = cold.pending.len();
@@ -382,4 +427,9 @@ impl NeighborTable {
             None => self.stale_newest = older,
         }
     }
+}
+
+/// Waits to be confirmed, by an answer or by the progress of a connection.
+fn is_awaiting(state: NeighborState) -> bool {
+    matches!(state, NeighborState::Delay | NeighborState::Probe)
 }

@@ -1,4 +1,4 @@
-//! The route table: longest prefix first, few entries, fixed at the start of the stack.
+//! The route table: longest prefix first, few entries, made anew when the host's addresses, routers or routes change.
 
 use core::net::IpAddr;
 
@@ -41,8 +41,15 @@ impl Routes {
         table.insert(at, info);
     }
 
+    /// Forgets every entry.
+    pub(crate) fn clear(&mut self) {
+        self.v4.clear();
+        self.v6.clear();
+    }
+
     /// The neighbour that a packet for `dst` goes to: `dst` itself on link, else a gateway. The number of entries is
-    /// bounded by the configuration (`MAX_ADDRESSES + MAX_ROUTES`); connections ask once and keep the answer.
+    /// bounded by the configuration (`MAX_ADDRESSES + MAX_ROUTES`) and by the limits of what is learned
+    /// ([`HostLimits`](crate::host::HostLimits)); connections ask once and keep the answer.
     #[inline]
     pub fn next_hop(&self, dst: IpAddr) -> Option<IpAddr> {
         let table = if dst.is_ipv4() { &self.v4 } else { &self.v6 };

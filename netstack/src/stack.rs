@@ -4,13 +4,14 @@
 //!
 //! ```text
 //!   handle_frame(now, frame) for each received frame      handle_*  something arrived, or time passed
-//!   handle_handed_over(now, frame) · handle_neighbor(now, update) from other workers
+//!   handle_handed_over(now, frame) · handle_neighbor(now, update)
+//!       handle_host_update(now, update)                   from other workers
 //!   handle_timeout(now)
 //!   poll_event() · poll_datagram() until None, with       poll_*    what happened
 //!       peek · consume · send · close · udp_send ...      commands  what the application wants
 //!   settle(now)
 //!   poll_transmit(now, &mut frames, n)                    poll_*    what must go out
-//!   poll_foreign() · poll_neighbor() until None, for the other workers
+//!   poll_foreign() · poll_neighbor() · poll_host_update() until None, and host_state() when it is new, for the others
 //!   poll_timeout()                                        poll_*    when to come back at the latest
 //! ```
 //!
@@ -24,23 +25,23 @@ mod ingress;
 mod tests;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 pub use self::foreign::Foreign;
 use crate::config::{ConfigError, StackConfig};
 use crate::counters::{IpCounter, IpCounters};
 use crate::fragments::{Reassembler, TimedOut};
 use crate::frame::{Frame, FramePool};
+use crate::host::{HostState, HostUpdate};
 use crate::icmp;
 use crate::icmpv6;
 use crate::ip::{Cidr, Egress};
-use crate::mld;
 use crate::neighbor::{NeighborInfo, NeighborUpdate};
 use crate::rng::Seed;
 use crate::routes::RouteInfo;
-use crate::tcp::{Ctx, Tcp};
+use crate::tcp::{Ctx, Departure, Tcp};
 use crate::time::Instant;
 use crate::udp::Udp;
-use crate::{arp, ndp};
 
 /// A TCP/UDP/IP stack over one queue of one port. See the module's description for the order of calls.
 pub struct Stack {
@@ -49,29 +50,32 @@ pub struct Stack {
     udp: Udp,
     fragments: Reassembler,
     foreign: VecDeque<Foreign>,
+    /// Connections of an address that is gone are being ended.
+    departure: Option<Departure>,
 }
 
 impl Stack {
-    /// A stack with its tables laid out. With `config.answer_arp` it announces its addresses; fetch the frames with
-    /// [`Stack::poll_transmit`].
+    /// A stack with its tables laid out. With `config.answer_arp` it probes or announces its addresses; fetch the frames
+    /// with [`Stack::poll_transmit`].
     pub fn new(config: StackConfig, pool: FramePool, seed: Seed, now: Instant) -> Result<Stack, ConfigError> {
         config.check(pool.frame_size(), pool.headroom())?;
         let mut egress = Egress::new(&config, pool, &seed, now)?;
-        if config.answer_arp && config.announce {
-            announce(&mut egress);
-        }
+        egress.start_host(now, &config.addresses);
         Ok(Stack {
             udp: Udp::new(&config.limits, &seed),
             fragments: Reassembler::new(&config.limits, &seed, now),
             tcp: Tcp::new(config.tcp, config.steering, config.flows, &seed, now),
             foreign: VecDeque::new(),
             egress,
+            departure: None,
         })
     }
 
     /// Runs every timer that is due; cheap when none is.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.egress.expire_neighbors(now);
+        self.egress.run_host(now);
+        self.end_departed(now);
         self.egress.path_mtus.expire(now);
         while let Some(timed_out) = self.fragments.poll_expired(now) {
             self.handle_fragment_timeout(now, timed_out);
@@ -82,6 +86,16 @@ impl Stack {
     /// Takes over what another worker learned of a neighbour.
     pub fn handle_neighbor(&mut self, now: Instant, update: NeighborUpdate) {
         self.egress.take_update(now, &update);
+    }
+
+    /// Takes what another worker tells of the host.
+    pub fn handle_host_update(&mut self, now: Instant, update: HostUpdate) {
+        self.egress.take_host_update(now, update);
+    }
+
+    /// The link came back after it had been down: routers and the DHCP server are asked again.
+    pub fn handle_link_up(&mut self, now: Instant) {
+        self.egress.hear_link_up(now);
     }
 
     /// End of a burst, after the application ran: received data that is still held in mostly empty frames is copied
@@ -105,13 +119,31 @@ impl Stack {
 
     /// When [`Stack::handle_timeout`] must be called at the latest; `None` when nothing waits. It may be early.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        let host = Some(self.egress.host.next_at()).filter(|at| *at != Instant::FAR_FUTURE);
         let others = [self.egress.neighbors.next_deadline(), self.fragments.next_deadline(), self.tcp.poll_timeout()];
-        others.into_iter().flatten().min()
+        let departure = self.departure.is_some() || self.egress.host.has_departed();
+        others.into_iter().chain([host, departure.then_some(Instant::ZERO)]).flatten().min()
     }
 
     /// The next thing learned of a neighbour that the other workers should be told.
     pub fn poll_neighbor(&mut self) -> Option<NeighborUpdate> {
         self.egress.pop_update()
+    }
+
+    /// The next thing that the worker which keeps the host's state should be told.
+    pub fn poll_host_update(&mut self) -> Option<HostUpdate> {
+        self.egress.host.pop_update()
+    }
+
+    /// What the host has found out, whole; its generation counts up with every change. From the worker that keeps the
+    /// state, the others get it as [`HostUpdate::State`].
+    pub fn host_state(&self) -> &Arc<HostState> {
+        self.egress.host.state()
+    }
+
+    /// True when the host's machines run in this stack ([`HostConfig::keeps_state`](crate::HostConfig)).
+    pub fn keeps_host_state(&self) -> bool {
+        self.egress.host.config.keeps_state
     }
 
     /// What the link, network and UDP layers counted.
@@ -124,7 +156,7 @@ impl Stack {
         &self.egress.pool
     }
 
-    /// Our addresses with their prefixes, the link-local one last.
+    /// Our addresses in use with their prefixes: the configured ones, the link-local one, those learned.
     pub fn addresses(&self) -> impl Iterator<Item = Cidr> + '_ {
         self.egress.addresses.iter()
     }
@@ -137,6 +169,19 @@ impl Stack {
     /// The route table, IPv4 first, longest prefix first.
     pub fn routes(&self) -> impl Iterator<Item = RouteInfo> + '_ {
         self.egress.routes.iter()
+    }
+
+    /// Ends the connections of addresses that are gone, a bounded number in one call.
+    fn end_departed(&mut self, now: Instant) {
+        if self.departure.is_none() {
+            self.departure = self.egress.host.pop_departed().map(Departure::of);
+        }
+        let Some(departure) = &mut self.departure else { return };
+        // It may be ours again meanwhile.
+        let over = self.egress.is_local(departure.address());
+        if over || self.tcp.end_departed(&mut Ctx { now, egress: &mut self.egress }, departure) {
+            self.departure = None;
+        }
     }
 
     fn handle_fragment_timeout(&mut self, now: Instant, timed_out: TimedOut) {
@@ -161,16 +206,4 @@ fn move_front(queue: &mut VecDeque<Frame>, out: &mut VecDeque<Frame>, max: usize
         out.extend(queue.drain(..count));
     }
     count
-}
-
-/// Tells the link whose addresses these are now (RFC 5227 §3, RFC 4861 §7.2.6), and which groups to deliver.
-fn announce(egress: &mut Egress) {
-    let addresses: Vec<Cidr> = egress.addresses.iter().collect();
-    mld::report(egress, mld::Record::ChangeToExclude);
-    for cidr in addresses {
-        match cidr.address() {
-            core::net::IpAddr::V4(v4) => arp::announce(egress, v4),
-            core::net::IpAddr::V6(v6) => ndp::announce(egress, v6),
-        }
-    }
 }

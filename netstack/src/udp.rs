@@ -22,7 +22,7 @@ pub use send::Segments;
 
 /// Bytes of the UDP header.
 pub const HEADER_LEN: usize = 8;
-const CHECKSUM_AT: usize = 6;
+pub(crate) const CHECKSUM_AT: usize = 6;
 
 /// A bound UDP socket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -278,5 +278,33 @@ fn hash_port(hash: &KeyedHash, address: Option<IpAddr>, port: u16) -> u64 {
     match address {
         Some(address) => hash.address(address, u64::from(port)),
         None => hash.address(IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), u64::from(port) | 1 << 32),
+    }
+}
+
+/// The payload of the datagram at `at` when it is for `port`; its checksum is looked at elsewhere.
+pub(crate) fn payload_for(packet: &[u8], at: usize, port: u16) -> Option<&[u8]> {
+    let datagram = packet.get(at..)?;
+    let head = datagram.first_chunk::<HEADER_LEN>()?;
+    let len = usize::from(u16::from_be_bytes([head[4], head[5]]));
+    datagram.get(HEADER_LEN..len).filter(|_| head[2..4] == port.to_be_bytes())
+}
+
+/// True when the checksum of the datagram that `frame` holds is right, or there is none (RFC 768).
+pub(crate) fn is_intact(src: IpAddr, dst: IpAddr, frame: &Frame) -> bool {
+    let data = frame.data();
+    let Some(head) = data.first_chunk::<HEADER_LEN>() else { return false };
+    let len = usize::from(u16::from_be_bytes([head[4], head[5]]));
+    let Some(datagram) = data.get(..len).filter(|_| len >= HEADER_LEN) else { return false };
+    head[6..] == [0, 0] || checksum::verify_transport(src, dst, protocol::UDP, datagram, CHECKSUM_AT, frame.rx_checksum)
+}
+
+/// Writes the header of a datagram that fills `out`, its checksum still zero.
+pub(crate) fn write_header(out: &mut [u8], ports: (u16, u16)) {
+    let len = out.len() as u16;
+    if let Some(head) = out.first_chunk_mut::<HEADER_LEN>() {
+        head[..2].copy_from_slice(&ports.0.to_be_bytes());
+        head[2..4].copy_from_slice(&ports.1.to_be_bytes());
+        head[4..6].copy_from_slice(&len.to_be_bytes());
+        head[6..].fill(0);
     }
 }

@@ -20,11 +20,20 @@ pub enum Destination {
     Other,
 }
 
-/// The addresses of one stack. Sorted, so that a lookup is a binary search over at most
-/// [`MAX_ADDRESSES`](crate::config::MAX_ADDRESSES) entries.
-#[derive(Debug)]
+/// An address in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Own {
+    pub cidr: Cidr,
+    /// Its preferred lifetime is over: new connections leave from another one (RFC 4862 §5.5.4).
+    pub deprecated: bool,
+}
+
+/// The addresses in use of one stack: an index over what [`host`](crate::host) keeps, made anew when that changes.
+/// Sorted, so that a lookup is a binary search over at most [`MAX_ADDRESSES`](crate::config::MAX_ADDRESSES) entries and
+/// what was learned.
+#[derive(Debug, Default)]
 pub struct Addresses {
-    all: Vec<Cidr>,
+    all: Vec<Own>,
     v4: Vec<u32>,
     v6: Vec<u128>,
     broadcasts: Vec<u32>,
@@ -34,47 +43,46 @@ pub struct Addresses {
 impl Addresses {
     /// Checks and indexes `configured`, and adds the link-local address of `mac`.
     pub fn new(configured: &[Cidr], mac: [u8; 6]) -> Result<Addresses, ConfigError> {
-        let mut this =
-            Addresses { all: Vec::new(), v4: Vec::new(), v6: Vec::new(), broadcasts: Vec::new(), groups: Vec::new() };
-        for cidr in configured {
-            this.add(*cidr)?;
-        }
+        check(configured)?;
         let own = IpAddr::V6(link_local(mac));
-        if !this.is_local(own)
-            && let Some(cidr) = Cidr::new(own, 64)
-        {
-            this.add(cidr)?;
-        }
-        this.groups.push(u128::from(ALL_NODES));
-        this.groups.sort_unstable();
-        this.groups.dedup();
+        let link_local = Cidr::new(own, 64).filter(|cidr| !configured.iter().any(|c| c.address() == cidr.address()));
+        let all = configured.iter().copied().chain(link_local);
+        let mut this = Addresses::default();
+        this.set(all.map(|cidr| Own { cidr, deprecated: false }), core::iter::empty());
         Ok(this)
     }
 
-    fn add(&mut self, cidr: Cidr) -> Result<(), ConfigError> {
-        if !can_be_own(cidr) {
-            return Err(ConfigError::Address(cidr));
-        }
-        if self.is_local(cidr.address()) {
-            return Err(ConfigError::DuplicateAddress(cidr.address()));
-        }
-        match cidr.address() {
-            IpAddr::V4(v4) => insert_sorted(&mut self.v4, u32::from(v4)),
-            IpAddr::V6(v6) => {
-                insert_sorted(&mut self.v6, u128::from(v6));
-                self.groups.push(u128::from(solicited_node(v6)));
+    /// Replaces everything: `used` are the addresses in use, in order of choice; of the IPv6 addresses in `awaited`, which
+    /// are not in use yet, only the solicited-node groups are joined (RFC 4862 §5.4.2).
+    pub(crate) fn set(&mut self, used: impl Iterator<Item = Own>, awaited: impl Iterator<Item = Ipv6Addr>) {
+        self.all.clear();
+        self.v4.clear();
+        self.v6.clear();
+        self.broadcasts.clear();
+        self.groups.clear();
+        insert_sorted(&mut self.groups, u128::from(ALL_NODES));
+        for own in used {
+            match own.cidr.address() {
+                IpAddr::V4(v4) => insert_sorted(&mut self.v4, u32::from(v4)),
+                IpAddr::V6(v6) => {
+                    insert_sorted(&mut self.v6, u128::from(v6));
+                    insert_sorted(&mut self.groups, u128::from(solicited_node(v6)));
+                }
             }
+            if let Some(broadcast) = own.cidr.broadcast() {
+                insert_sorted(&mut self.broadcasts, u32::from(broadcast));
+            }
+            self.all.push(own);
         }
-        if let Some(broadcast) = cidr.broadcast() {
-            insert_sorted(&mut self.broadcasts, u32::from(broadcast));
+        for address in awaited {
+            insert_sorted(&mut self.groups, u128::from(solicited_node(address)));
         }
-        self.all.push(cidr);
-        Ok(())
     }
 
-    /// Every address with its prefix: the configured ones in their order, then the link-local one.
+    /// Every address in use with its prefix: the configured ones in their order, then the link-local one, then those
+    /// learned.
     pub fn iter(&self) -> impl Iterator<Item = Cidr> + '_ {
-        self.all.iter().copied()
+        self.all.iter().map(|own| own.cidr)
     }
 
     /// The IPv6 groups that we belong to, except all-nodes.
@@ -138,15 +146,16 @@ impl Addresses {
     }
 
     /// The address that a packet to `remote` leaves from, RFC 6724 §5: rule 1 (the same address), rule 2 (the
-    /// smallest scope that is wide enough, else the widest) and rule 8 (longest matching prefix); ties go to the
-    /// order of configuration.
+    /// smallest scope that is wide enough, else the widest), rule 3 (none that is deprecated) and rule 8 (longest
+    /// matching prefix); ties go to the order of configuration. Rules 4 to 7 need mobility, several interfaces or labels,
+    /// which there are none of.
     pub fn select_source(&self, remote: IpAddr) -> Option<IpAddr> {
         if self.is_local(remote) {
             return Some(remote);
         }
-        let mut best: Option<(IpAddr, (bool, i8, u8))> = None;
-        for candidate in self.all.iter().filter(|cidr| cidr.address().is_ipv4() == remote.is_ipv4()) {
-            let address = candidate.address();
+        let mut best: Option<(IpAddr, (bool, i8, bool, u8))> = None;
+        for candidate in self.all.iter().filter(|own| own.cidr.address().is_ipv4() == remote.is_ipv4()) {
+            let address = candidate.cidr.address();
             let rank = source_rank(address, remote, candidate);
             if best.is_none_or(|(_, known)| rank > known) {
                 best = Some((address, rank));
@@ -156,13 +165,14 @@ impl Addresses {
     }
 }
 
-/// Larger is better: wide enough, then nearest in scope, then longest prefix in common (counted up to the candidate's
-/// own prefix, RFC 6724 §2.2).
-fn source_rank(address: IpAddr, remote: IpAddr, candidate: &Cidr) -> (bool, i8, u8) {
+/// Larger is better: wide enough, then nearest in scope, then preferred, then longest prefix in common (counted up to
+/// the candidate's own prefix, RFC 6724 §2.2).
+fn source_rank(address: IpAddr, remote: IpAddr, candidate: &Own) -> (bool, i8, bool, u8) {
     let (ours, theirs) = (scope(address), scope(remote));
     let wide_enough = ours >= theirs;
     let nearness = if wide_enough { -(ours - theirs) } else { ours - theirs };
-    (wide_enough, nearness, common_prefix_len(address, remote).min(candidate.prefix_len()))
+    let common = common_prefix_len(address, remote).min(candidate.cidr.prefix_len());
+    (wide_enough, nearness, !candidate.deprecated, common)
 }
 
 /// Scopes of RFC 4291 §2.7 and RFC 6724 §3.1–3.2: 2 link-local, 14 global; multicast carries its own.
@@ -178,7 +188,21 @@ fn scope(address: IpAddr) -> i8 {
     }
 }
 
-fn can_be_own(cidr: Cidr) -> bool {
+/// Refuses what cannot be the address of an interface, and what is given twice.
+pub(crate) fn check(configured: &[Cidr]) -> Result<(), ConfigError> {
+    for (nth, cidr) in configured.iter().enumerate() {
+        if !can_be_own(*cidr) {
+            return Err(ConfigError::Address(*cidr));
+        }
+        if configured.iter().take(nth).any(|earlier| earlier.address() == cidr.address()) {
+            return Err(ConfigError::DuplicateAddress(cidr.address()));
+        }
+    }
+    Ok(())
+}
+
+/// True for a unicast address of a host: no group, no martian, neither network nor broadcast address.
+pub(crate) fn can_be_own(cidr: Cidr) -> bool {
     match cidr.address() {
         IpAddr::V4(v4) => {
             let network = cidr.prefix_len() <= 30 && cidr.network().address() == cidr.address();
@@ -204,6 +228,9 @@ pub fn is_martian_v6(address: Ipv6Addr) -> bool {
 
 /// `ff02::1`.
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+
+/// `ff02::2`.
+pub const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
 /// The solicited-node group of an address (RFC 4291 §2.7.1).
 pub fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {

@@ -24,6 +24,7 @@ use crate::config::{ConfigError, StackConfig};
 use crate::counters::{IpCounter, IpCounters};
 use crate::ethernet::{self, EthernetTemplate, ethertype};
 use crate::frame::{Frame, FramePool, TxChecksum};
+use crate::host::Host;
 use crate::neighbor::{self, NeighborTable, NeighborUpdate};
 use crate::rng::Seed;
 use crate::routes::Routes;
@@ -63,10 +64,15 @@ pub struct Egress {
     pub(crate) addresses: Addresses,
     pub(crate) routes: Routes,
     pub(crate) neighbors: NeighborTable,
+    pub(crate) host: Host,
     pub(crate) path_mtus: PathMtus,
     pub(crate) pool: FramePool,
     pub(crate) mac: [u8; 6],
+    /// Of the interface. IPv4 and IPv6 packets may have to be smaller, by a lease or a router's word.
     pub(crate) mtu: u16,
+    pub(crate) mtu_v4: u16,
+    pub(crate) mtu_v6: u16,
+    pub(crate) hop_limit: u8,
     pub(crate) vlan: Option<u16>,
     pub(crate) answer_arp: bool,
     pub(crate) answer_echo: bool,
@@ -87,6 +93,7 @@ impl Egress {
     pub(crate) fn new(config: &StackConfig, pool: FramePool, seed: &Seed, now: Instant) -> Result<Egress, ConfigError> {
         let addresses = Addresses::new(&config.addresses, config.mac)?;
         let routes = build_routes(config, &addresses)?;
+        let host = Host::new(config, seed, now);
         let limits = &config.limits;
         let table = neighbor::Limits {
             entries: limits.neighbors,
@@ -105,10 +112,14 @@ impl Egress {
             addresses,
             routes,
             neighbors,
+            host,
             path_mtus: PathMtus::new(limits.path_mtus, seed),
             pool,
             mac: config.mac,
             mtu: config.mtu,
+            mtu_v4: config.mtu,
+            mtu_v6: config.mtu,
+            hop_limit: HOP_LIMIT,
             vlan: config.vlan,
             answer_arp: config.answer_arp,
             answer_echo: config.answer_echo,
@@ -144,14 +155,21 @@ impl Egress {
 
     /// The largest IP packet, in bytes, that may go to `remote` as far as is known.
     pub fn ip_mtu(&self, now: Instant, remote: IpAddr) -> u16 {
-        self.path_mtus.find(now, remote).map_or(self.mtu, |mtu| mtu.min(self.mtu))
+        let link = self.link_mtu(remote.is_ipv4());
+        self.path_mtus.find(now, remote).map_or(link, |mtu| mtu.min(link))
+    }
+
+    /// The largest packet of a family, in bytes, that the link carries.
+    #[inline]
+    pub(crate) fn link_mtu(&self, v4: bool) -> u16 {
+        if v4 { self.mtu_v4 } else { self.mtu_v6 }
     }
 
     /// A packet-too-big message about `remote` was found genuine by the transport: remembers the MTU for later
     /// connections. Values below the protocol's minimum (68 for IPv4, RFC 791; 1280 for IPv6, RFC 8201 §4) are raised.
     pub fn note_path_mtu(&mut self, now: Instant, remote: IpAddr, mtu: u16) {
         let mtu = mtu.max(if remote.is_ipv4() { 68 } else { 1280 });
-        if mtu < self.mtu && self.path_mtus.lower(now, remote, mtu) {
+        if mtu < self.link_mtu(remote.is_ipv4()) && self.path_mtus.lower(now, remote, mtu) {
             self.counters.bump(IpCounter::PathMtuLowered);
         }
     }
@@ -182,7 +200,7 @@ impl Egress {
         ecn: u8,
         frame: Frame,
     ) -> Result<(), EgressError> {
-        let header = IpHeader { src, dst, protocol, ecn, hop_limit: HOP_LIMIT };
+        let header = IpHeader { src, dst, protocol, ecn, hop_limit: self.hop_limit };
         self.send_inlined(now, path, &header, frame, Queue::Data)
     }
 
@@ -256,10 +274,10 @@ impl Egress {
     fn push_ip(&mut self, header: &IpHeader, frame: &mut Frame) -> Result<u16, EgressError> {
         let len = frame.len();
         let (pushed, kind, header_len) = match (header.src, header.dst) {
-            (IpAddr::V4(src), IpAddr::V4(dst)) if len + ipv4::HEADER_LEN <= usize::from(self.mtu) => {
+            (IpAddr::V4(src), IpAddr::V4(dst)) if len + ipv4::HEADER_LEN <= usize::from(self.mtu_v4) => {
                 (ipv4::push_header(frame, src, dst, header), ethertype::IPV4, ipv4::HEADER_LEN)
             }
-            (IpAddr::V6(src), IpAddr::V6(dst)) if len + ipv6::HEADER_LEN <= usize::from(self.mtu) => {
+            (IpAddr::V6(src), IpAddr::V6(dst)) if len + ipv6::HEADER_LEN <= usize::from(self.mtu_v6) => {
                 (ipv6::push_header(frame, src, dst, header), ethertype::IPV6, ipv6::HEADER_LEN)
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {

@@ -2,7 +2,9 @@
 
 use core::net::IpAddr;
 
+use super::PathCache;
 use super::egress::Egress;
+use super::path::PathKind;
 use crate::counters::IpCounter;
 use crate::neighbor::{Expired, NeighborEvent, NeighborState, NeighborUpdate};
 use crate::time::Instant;
@@ -41,6 +43,9 @@ impl Egress {
             self.counters.bump(IpCounter::NeighborsLearned);
             self.flush_pending(at, mac);
         }
+        if confirmed {
+            self.hear_router_reachable(now, address);
+        }
         if taken || confirmed {
             self.push_update(NeighborUpdate { address, mac, confirmed, known: true });
         }
@@ -74,6 +79,9 @@ impl Egress {
             return;
         }
         self.counters.bump(IpCounter::NeighborUpdates);
+        if confirmed {
+            self.hear_router_reachable(now, address);
+        }
         if !self.answer_arp {
             // A full table only means that this one is learned from its own traffic.
             let _ = self.neighbors.set_permanent(address, mac);
@@ -122,13 +130,29 @@ impl Egress {
         }
     }
 
+    /// True when the progress of a connection is worth telling: a neighbour in use waits to be confirmed.
+    #[inline]
+    pub(crate) fn awaits_confirmation(&self) -> bool {
+        self.neighbors.awaiting() != 0
+    }
+
+    /// RFC 4861 §7.3.1: a connection made progress, so what it sends arrives. A neighbour that was used lately, and would
+    /// be probed, need not be. While none waits for that, connections do not call: at most once in a ReachableTime.
+    #[cold]
+    pub(crate) fn confirm(&mut self, now: Instant, path: &PathCache) {
+        if path.kind == PathKind::Neighbor && self.neighbors.confirm(now, path.index, path.generation) {
+            self.counters.bump(IpCounter::NeighborsConfirmed);
+        }
+    }
+
     /// Runs the neighbours' timers.
     pub(crate) fn expire_neighbors(&mut self, now: Instant) {
         while let Some(expired) = self.neighbors.poll_expired(now) {
             match expired {
                 Expired::Solicit(address, mac) => self.solicit(address, mac),
-                Expired::Unreachable(dropped) => {
+                Expired::Unreachable(address, dropped) => {
                     self.counters.add(IpCounter::DropNeighborUnreachable, dropped as u64);
+                    self.hear_router_unreachable(now, address);
                 }
             }
         }

@@ -4,9 +4,9 @@
 //!              NS/NA/ARP answer                    ReachableTime
 //!  INCOMPLETE ────────────────▶ REACHABLE ───────────────────────▶ STALE
 //!    │  ▲ no answer: gone          ▲  ▲                              │ a packet is sent
-//!    ▼  │                          │  └──── answer ──── DELAY ◀──────┘
-//!  (none)                          │                      │ 5 s
-//!    ▲                             └────── answer ─── PROBE ◀
+//!    ▼  │                          │  └─ answer, ────── DELAY ◀──────┘
+//!  (none)                          │     progress        │ 5 s
+//!    ▲                             └─ answer, progress ─ PROBE
 //!    └─────────────── no answer ──────────────────────────┘
 //! ```
 //!
@@ -53,6 +53,8 @@ pub enum NeighborEvent {
         /// The override flag.
         overrides: bool,
     },
+    /// A connection over it made progress (RFC 4861 §7.3.1).
+    Progress,
     /// A packet is sent to it.
     Used,
     /// Its timer ran out and another try is allowed.
@@ -118,6 +120,10 @@ pub fn step(state: NeighborState, event: NeighborEvent) -> Step {
         (_, E::Answered { differs, .. }) => to(S::Reachable, differs, T::Reachable),
         (_, E::Announced { differs: true, overrides: true }) => to(S::Stale, true, T::Stop),
         (_, E::Announced { differs: false, .. }) => stay,
+
+        // RFC 4861 §7.3.1, §7.3.3: as good as a solicited answer, for an address that is known.
+        (S::Incomplete, E::Progress) => stay,
+        (_, E::Progress) => to(S::Reachable, false, T::Reachable),
 
         // RFC 4861 §7.3.3: sending to a stale neighbour starts the clock of reachability confirmation.
         (S::Stale, E::Used) => to(S::Delay, false, T::Delay),

@@ -11,7 +11,7 @@ fn the_transition_table() {
         let heard = [false, true].map(|differs| E::Heard { differs });
         let answered = pairs.map(|(differs, overrides)| E::Answered { differs, overrides });
         let announced = pairs.map(|(differs, overrides)| E::Announced { differs, overrides });
-        let rest = [E::Used, E::Timer, E::TimerLast];
+        let rest = [E::Progress, E::Used, E::Timer, E::TimerLast];
         for event in heard.into_iter().chain(answered).chain(announced).chain(rest) {
             let Step { next, take, timer, solicit } = step(state, event);
             let next = next.map_or("gone".into(), |next| format!("{next:?}"));

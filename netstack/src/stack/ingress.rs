@@ -8,6 +8,7 @@ use crate::counters::IpCounter;
 use crate::ethernet::{self, EthernetHeader, ethertype};
 use crate::fragments::{Fragment, Reassembled};
 use crate::frame::Frame;
+use crate::host::dhcp::CLIENT_PORT;
 use crate::icmp::{self, QuotedError};
 use crate::icmpv6;
 use crate::ip::addresses::Destination;
@@ -15,7 +16,7 @@ use crate::ip::ipv6::{ParameterProblem, Refusal, Upper};
 use crate::ip::{IpMeta, ipv4, ipv6, protocol};
 use crate::tcp::{Ctx, IcmpError, IcmpErrorKind, Misplaced};
 use crate::time::Instant;
-use crate::udp::Received;
+use crate::udp::{self, Received};
 
 impl Stack {
     /// Handles one received Ethernet frame; `frame.rx_checksum` says what the port knows of its checksums.
@@ -43,7 +44,9 @@ impl Stack {
     #[inline]
     fn handle_ipv4(&mut self, now: Instant, link: &EthernetHeader, mut frame: Frame) -> Result<(), IpCounter> {
         let header = ipv4::parse(behind(&frame, link.len))?;
-        ipv4::check_addresses(&header, &self.egress.addresses, link.group)?;
+        if let Err(reason) = ipv4::check_addresses(&header, &self.egress.addresses, link.group) {
+            return self.handle_dhcp_datagram(now, link, &header, frame, reason);
+        }
         self.egress.counters.bump(IpCounter::RxIpv4);
         // What lies behind the packet is padding of the link (RFC 1122 §3.2.1.1).
         frame.truncate(link.len + header.total_len);
@@ -62,6 +65,33 @@ impl Stack {
             None => self.deliver_v4(now, &meta, header.protocol, frame, header.header_len),
             Some(place) => self.handle_fragment_v4(now, &meta, &header, place, frame),
         }
+    }
+
+    /// A packet that is not for an address of ours is taken when it is from a DHCP server to us: a broadcast, or to the
+    /// address that it offers (RFC 2131 §4.1). Nothing else is broadcast to us.
+    #[cold]
+    fn handle_dhcp_datagram(
+        &mut self,
+        now: Instant,
+        link: &EthernetHeader,
+        header: &ipv4::Ipv4Header,
+        mut frame: Frame,
+        reason: IpCounter,
+    ) -> Result<(), IpCounter> {
+        let possible = matches!(reason, IpCounter::DropIpv4Broadcast | IpCounter::DropIpv4Destination);
+        let whole = header.protocol == protocol::UDP && header.fragment.is_none();
+        if !possible || !whole || !self.egress.awaits_dhcp(header.dst) {
+            return Err(reason);
+        }
+        frame.truncate(link.len + header.total_len);
+        frame.trim_front(link.len + header.header_len);
+        let (src, dst) = (IpAddr::V4(header.src), IpAddr::V4(header.dst));
+        if !udp::is_intact(src, dst, &frame) {
+            return Err(IpCounter::DropUdpChecksum);
+        }
+        let message = udp::payload_for(frame.data(), 0, CLIENT_PORT).ok_or(reason)?;
+        self.egress.counters.bump(IpCounter::RxIpv4);
+        self.egress.hear_dhcp(now, message)
     }
 
     #[cold]
@@ -103,6 +133,11 @@ impl Stack {
             }
             protocol::UDP => {
                 if let Received::PortClosed(frame) = self.udp.handle(&mut self.egress, meta, frame, at)? {
+                    if let Some(message) = udp::payload_for(frame.data(), at, CLIENT_PORT)
+                        && self.egress.has_dhcp()
+                    {
+                        return self.egress.hear_dhcp(now, message);
+                    }
                     let report = icmp::Report::PortUnreachable;
                     icmp::send_error(&mut self.egress, now, meta, frame.data(), report);
                     return Err(IpCounter::DropUdpPortClosed);

@@ -116,6 +116,8 @@ pub enum EndReason {
     Refused,
     /// The network said that the peer of an active open cannot be reached.
     Unreachable,
+    /// Our end's address is not ours any more: its lease or lifetime is over, or somebody else has it.
+    AddressLost,
 }
 
 /// Something happened to a connection. One event carries everything since the last one of that connection.

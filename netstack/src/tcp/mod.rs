@@ -22,6 +22,7 @@ mod congestion;
 mod control_block;
 mod cookie;
 mod delivery;
+mod depart;
 mod emit;
 mod event;
 mod icmp;
@@ -69,6 +70,7 @@ pub use config::{ConnOptions, ConnectConfig, EcnMode, KeepAlive, ListenConfig, S
 pub use congestion::{
     Ack, Bbr, Congestion, CongestionControl, CongestionKind, Cubic, LostSegment, NewReno, RateSample,
 };
+pub(crate) use depart::Departure;
 pub use event::{ConnId, ConnectError, EndReason, ListenError, ListenerId, Ready, SendError, TcpEvent};
 pub use icmp::{IcmpError, IcmpErrorKind};
 pub use info::{ConnInfo, ListenerInfo};

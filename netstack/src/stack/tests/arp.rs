@@ -53,11 +53,21 @@ fn announcements_only_concern_known_neighbours() {
 }
 
 #[test]
+fn somebody_with_our_address_is_counted_and_told() {
+    let mut wire = Wire::new(config());
+    wire.input(&arp(BROADCAST, ArpOperation::Request, (PEER, US4), PEER4));
+    assert_eq!(wire.lines(), ["us>all arp request 10.0.0.1 -> 10.0.0.1"], "RFC 5227 §2.4");
+    wire.ledger(&[(IpCounter::DropArpSource, 1), (IpCounter::AddressConflicts, 1), (IpCounter::TxAnnouncements, 1)]);
+    let mut wire = Wire::new(StackConfig { answer_arp: false, ..config() });
+    let claim = arp(BROADCAST, ArpOperation::Request, (PEER, US4), PEER4);
+    wire.dropped(&claim, IpCounter::DropArpSource, &[IpCounter::AddressConflicts]);
+}
+
+#[test]
 fn every_reason_to_drop() {
     let mut wire = Wire::new(config());
     let request = |mac, from, target| arp(BROADCAST, ArpOperation::Request, (mac, from), target);
     wire.dropped(&request(PEER, PEER4, Ipv4Addr::new(10, 0, 0, 9)), IpCounter::DropArpTarget, &[]);
-    wire.dropped(&request(PEER, US4, PEER4), IpCounter::DropArpSource, &[IpCounter::AddressConflicts]);
     wire.dropped(&request(PEER, Ipv4Addr::new(192, 0, 2, 1), US4), IpCounter::DropArpSource, &[]);
     wire.dropped(&request(PEER, Ipv4Addr::new(127, 0, 0, 1), US4), IpCounter::DropArpSource, &[]);
     let mut group = request(PEER, PEER4, US4);

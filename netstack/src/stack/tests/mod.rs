@@ -1,6 +1,8 @@
 //! Frame in, frame out: scripts against a whole stack, each ending in the ledger of its counters.
 
 mod arp;
+mod conflict;
+mod dhcp;
 mod foreign;
 mod fragments;
 mod icmp;
@@ -8,6 +10,8 @@ mod ipv4;
 mod ipv6;
 mod mutations;
 mod ndp;
+mod neighbors;
+mod slaac;
 mod udp;
 mod vlan;
 mod workers;
@@ -292,6 +296,10 @@ fn describe6(packet: &[u8]) -> String {
             assert!(icmp.verify_checksum(&src, &dst), "ICMPv6 checksum");
             let head = format!("{}/{} +{}", u8::from(icmp.msg_type()), icmp.msg_code(), payload.len() - 8);
             match icmp.msg_type() {
+                Icmpv6Message::NeighborSolicit if src.is_unspecified() => {
+                    assert_eq!((packet.hop_limit(), payload.len(), &payload[24..26]), (255, 32, &[14, 1][..]));
+                    format!("probe {}", icmp.target_addr())
+                }
                 kind if kind.is_ndisc() => {
                     assert_eq!(packet.hop_limit(), 255);
                     describe_ndisc(NdiscRepr::parse(&icmp).unwrap())
@@ -307,6 +315,10 @@ fn describe6(packet: &[u8]) -> String {
 
 fn describe_ndisc(repr: NdiscRepr<'_>) -> String {
     match repr {
+        NdiscRepr::RouterSolicit { lladdr } => {
+            assert!(lladdr.is_some());
+            "solicit routers".into()
+        }
         NdiscRepr::NeighborSolicit { target_addr, lladdr } => {
             assert!(lladdr.is_some());
             format!("solicit {target_addr}")
@@ -318,6 +330,10 @@ fn describe_ndisc(repr: NdiscRepr<'_>) -> String {
 
 fn describe_udp(payload: &[u8], src: IpAddr, dst: IpAddr) -> String {
     let udp = UdpPacket::new_checked(payload).unwrap();
+    if udp.dst_port() == 67 {
+        assert!(udp.verify_checksum(&src.into(), &dst.into()), "UDP checksum");
+        return dhcp::describe(udp.payload());
+    }
     assert!(udp.verify_checksum(&src.into(), &dst.into()), "UDP checksum");
     format!("udp {} -> {} {:?}", udp.src_port(), udp.dst_port(), String::from_utf8_lossy(udp.payload()))
 }

@@ -40,7 +40,11 @@ pub(super) fn process(
         emit::challenge(conn, shared, ctx);
         return Acknowledged::Invalid;
     }
+    let progress = ack.after(conn.snd_una);
     let fin = take(conn, index, segment, shared, ctx.now);
+    if progress && ctx.egress.awaits_confirmation() {
+        ctx.egress.confirm(ctx.now, &conn.path);
+    }
     update_window(conn, index, segment, shared, ctx.now);
     if fin { Acknowledged::Fin } else { Acknowledged::Valid }
 }

@@ -32,6 +32,9 @@ pub(super) fn handle(
         heard(conn, segment, ctx);
         if segment.ack != conn.snd_una {
             ack::take(conn, index, segment, shared, ctx.now);
+            if ctx.egress.awaits_confirmation() {
+                ctx.egress.confirm(ctx.now, &conn.path);
+            }
         }
         ack::update_window(conn, index, segment, shared, ctx.now);
         if segment.payload_len > 0 {
