@@ -59,7 +59,6 @@ pub fn worker_with<P: Port>(
         peers: Vec::new(),
         handover: None,
         polling: Polling::Always,
-        addresses: plan.addresses.iter().map(|cidr| cidr.address()).collect(),
         backlog,
     };
     let mut worker = Worker::new(parts, now, unix_seconds());

@@ -8,11 +8,14 @@ use crate::worker::{Command, WorkerFigures, WorkerHandle};
 use config::ListenAddress;
 use crossbeam_channel::bounded;
 use mgmt_api::{
-    ApiError, CaptureRequest, ConfigurationStatus, ConnectionInfo, ConnectionsReply, ConnectionsRequest, CounterRow,
-    CountersReply, DrainReply, ErrorCode, ExplainReply, ExplainRequest, Mac, NeighborInfo, NeighborsReply, PortStatus,
-    PortsReply, QueueStatus, ReloadReply, RouteInfo, RoutesReply, ServiceState, StatusReply, TcpState, WorkerStatus,
+    AddressStatus, ApiError, CaptureRequest, ConfigurationStatus, ConnectionInfo, ConnectionsReply, ConnectionsRequest,
+    CounterRow, CountersReply, DrainReply, ErrorCode, ExplainReply, ExplainRequest, Mac, NeighborInfo, NeighborsReply,
+    PortStatus, PortsReply, QueueStatus, ReloadReply, RouteInfo, RouterStatus, RoutesReply, ServiceState, StatusReply,
+    TcpState, WorkerStatus,
 };
+use netstack::HostState;
 use netstack::counters::IpCounter;
+use netstack::host::{AddressInfo, AddressOrigin, RouterInfo};
 use netstack::tcp::TcpCounter;
 use port::PortCounter;
 use router::{Found, Rule};
@@ -87,6 +90,7 @@ impl Backend for ControlBackend {
 
     fn ports(&self) -> PortsReply {
         let mut ports: Vec<PortStatus> = Vec::new();
+        let now = netstack::Instant::ZERO + self.0.uptime();
         let workers = self.0.workers().iter().zip(self.0.ports()).zip(self.figures());
         for ((worker, summary), figures) in workers {
             let info = worker.port();
@@ -113,7 +117,10 @@ impl Backend for ControlBackend {
                     mac: Mac(info.mac),
                     mtu_bytes: u32::from(info.mtu),
                     link_up: figures.link_up,
-                    addresses: summary.addresses.clone(),
+                    addresses: addresses(&summary.addresses, &figures.host),
+                    address_states: figures.host.addresses.iter().map(|own| address_status(own, now)).collect(),
+                    routers: figures.host.routers.iter().map(|router| router_status(router, now)).collect(),
+                    dhcp: figures.host.dhcp.as_ref().map(|dhcp| dhcp.state.to_string()).unwrap_or_default(),
                     queues: vec![queue],
                 }),
             }
@@ -286,6 +293,40 @@ fn worker_status(worker: &WorkerHandle, figures: &WorkerFigures) -> WorkerStatus
         sleeps: figures.sleeps,
         packets_handed_over: figures.handover.get(HandoverCounter::HandedOver),
         packets_taken_over: figures.ip.get(IpCounter::RxHandedOver),
+    }
+}
+
+/// The configured addresses, and those that were acquired.
+fn addresses(configured: &[String], host: &HostState) -> Vec<String> {
+    let mut all = configured.to_vec();
+    let acquired = host.addresses.iter().filter(|own| matches!(own.origin, AddressOrigin::Slaac | AddressOrigin::Dhcp));
+    all.extend(acquired.map(|own| own.cidr.to_string()));
+    all
+}
+
+fn address_status(own: &AddressInfo, now: netstack::Instant) -> AddressStatus {
+    let seconds = |until: Option<netstack::Instant>| until.map(|until| until.saturating_since(now).as_secs());
+    AddressStatus {
+        address: own.cidr.to_string(),
+        origin: own.origin.name().to_owned(),
+        state: own.state.name().to_owned(),
+        preferred_seconds: seconds(own.preferred_until),
+        valid_seconds: seconds(own.valid_until),
+    }
+}
+
+fn router_status(router: &RouterInfo, now: netstack::Instant) -> RouterStatus {
+    let state = match (router.reachable, router.used) {
+        (false, _) => "silent",
+        (true, true) => "used",
+        (true, false) => "standby",
+    };
+    RouterStatus {
+        address: router.address.to_string(),
+        origin: format!("{:?}", router.origin).to_lowercase(),
+        preference: router.preference.name().to_owned(),
+        state: state.to_owned(),
+        lifetime_seconds: router.until.map(|until| until.saturating_since(now).as_secs()),
     }
 }
 

@@ -35,6 +35,29 @@ pub fn pin_to(core: usize) -> io::Result<()> {
     Ok(rustix::thread::sched_setaffinity(None, &set)?)
 }
 
+/// A secret of this machine that stays the same, for addresses that shall stay the same (RFC 7217 §5): its identifier, as
+/// machine-id(5) has it, used as a key and never shown.
+pub fn machine_secret() -> Option<[u8; 16]> {
+    parse_machine_id(&std::fs::read_to_string("/etc/machine-id").ok()?)
+}
+
+/// 32 hexadecimal digits.
+fn parse_machine_id(text: &str) -> Option<[u8; 16]> {
+    let digits = text.trim();
+    if digits.len() != 32 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    u128::from_str_radix(digits, 16).ok().filter(|id| *id != 0).map(u128::to_be_bytes)
+}
+
+/// The name of this machine, without its domain.
+pub fn name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = name.trim().split('.').next()?.to_owned();
+    let fits = (1..=63).contains(&name.len()) && name != "localhost" && name != "(none)";
+    Some(name).filter(|_| fits)
+}
+
 /// 32 bytes from the kernel's generator.
 pub fn random_seed() -> io::Result<netstack::rng::Seed> {
     let mut bytes = [0u8; 32];
@@ -46,6 +69,21 @@ pub fn random_seed() -> io::Result<netstack::rng::Seed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_id_is_32_digits() {
+        let id = "0123456789abcdef0123456789abcdef\n";
+        assert_eq!(parse_machine_id(id).map(|bytes| bytes[..3].to_vec()), Some(vec![0x01, 0x23, 0x45]));
+        for wrong in [
+            "",
+            "uninitialized\n",
+            "00000000000000000000000000000000",
+            "0123456789abcdef",
+            "+123456789abcdef0123456789abcdef",
+        ] {
+            assert_eq!(parse_machine_id(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn reads_the_addresses_that_ip_prints() {

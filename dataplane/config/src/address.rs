@@ -66,6 +66,12 @@ impl Scalar for Cidr {
 
     fn parse(text: &str) -> Result<Cidr, Option<String>> {
         let Some((address, length)) = text.split_once('/') else {
+            // What other tools take among addresses.
+            match text.to_ascii_lowercase().as_str() {
+                "dhcp" | "dhcp4" => return Err(Some("write `dhcp4: true` beside `addresses`".to_owned())),
+                "slaac" | "auto" | "ra" => return Err(Some("write `slaac: true` beside `addresses`".to_owned())),
+                _ => {}
+            }
             let bits = text.parse::<IpAddr>().ok().map(|address| if address.is_ipv4() { 24 } else { 64 });
             return Err(bits.map(|bits| format!("add the prefix length of its network: `{text}/{bits}`")));
         };

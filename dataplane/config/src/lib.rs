@@ -48,7 +48,7 @@ pub use model::{
     Config, Congestion, Control, Cores, EcnMode, FileMode, Limits, OnMemoryExhausted, Polling, ServerConfig,
     SocketPath, SynCookies, TcpSettings, Timeouts, Workers,
 };
-pub use ports::{AfXdpConfig, InterfaceName, Mtu, PortConfig, Queues, Switch, TapConfig, XdpMode};
+pub use ports::{AddressGeneration, AfXdpConfig, InterfaceName, Mtu, PortConfig, Queues, Switch, TapConfig, XdpMode};
 pub use reference::reference_table;
 pub use schema::schema;
 pub use text::{Position, RouteGroup, RouteText, Text};

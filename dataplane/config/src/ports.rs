@@ -44,6 +44,15 @@ impl PortConfig {
         }
     }
 
+    /// True when it may get addresses that are not in the file.
+    pub fn acquires_addresses(&self) -> bool {
+        match self {
+            // Those of the kernel, whatever they are.
+            PortConfig::AfXdp(port) => port.addresses.is_empty(),
+            PortConfig::Tap(port) => port.dhcp4 || port.slaac,
+        }
+    }
+
     /// Routers that lead out of its networks.
     pub fn gateways(&self) -> &[IpAddr] {
         match self {
@@ -74,7 +83,7 @@ section! {
         pub hugepages: bool = true;
         /// Addresses of AnyGate on this interface. Empty: those that the kernel has on it.
         pub addresses: Vec<Cidr> = Vec::new();
-        /// Routers that lead out of the networks of `addresses`, at most one for IPv4 and one for IPv6.
+        /// Routers that lead out of the networks of `addresses`. Of several of one family, the first that answers is used.
         pub gateways: Vec<IpAddr> = Vec::new();
         /// 802.1Q tag of the network.
         pub vlan: Option<u16> = None, 1..=4094;
@@ -98,10 +107,22 @@ section! {
         pub queues: u16 = 1, 1..=256;
         /// Frames of each queue.
         pub frames: u32 = 8192, 64..=1_048_576;
-        /// Addresses of AnyGate behind this interface.
-        @required pub addresses: Vec<Cidr> = Vec::new();
-        /// Routers that lead out of the networks of `addresses`, at most one for IPv4 and one for IPv6.
+        /// Addresses of AnyGate behind this interface; may be empty with `dhcp4` or `slaac`.
+        pub addresses: Vec<Cidr> = Vec::new();
+        /// Routers that lead out of the networks of `addresses`. Of several of one family, the first that answers is used.
         pub gateways: Vec<IpAddr> = Vec::new();
+        /// Lease an IPv4 address, its router, routes and MTU (DHCP, RFC 2131), beside `addresses`.
+        pub dhcp4: bool = false;
+        /// Make IPv6 addresses of the prefixes that routers advertise, and use these routers (SLAAC, RFC 4862), beside `addresses`.
+        pub slaac: bool = false;
+        /// With `slaac`: obey the routes that routers advertise, too (RFC 4191).
+        pub accept_routes: bool = false;
+        /// How the lower half of IPv6 addresses is made: opaque, and the same at each start (RFC 7217), or from the hardware address.
+        pub ipv6_address_generation: AddressGeneration = AddressGeneration::StablePrivacy;
+        /// Probe IPv6 addresses before they are used (RFC 4862 §5.4): a second or two at each start.
+        pub duplicate_address_detection: bool = true;
+        /// Probe the IPv4 addresses of `addresses` before they are used (RFC 5227): about seven seconds at each start. Leased ones are always probed.
+        pub probe_ipv4: bool = false;
         /// AnyGate's own hardware address. `off`: one beside that of the kernel's end.
         pub mac: Option<MacAddress> = None;
         /// Addresses that the kernel gets on its end.
@@ -129,6 +150,17 @@ keywords! {
         On = "on" | "true",
         /// Off.
         Off = "off" | "false",
+    }
+}
+
+keywords! {
+    /// How interface identifiers are made.
+    pub enum AddressGeneration {
+        /// Opaque, and the same for one network at each start.
+        #[default]
+        StablePrivacy = "stable-privacy",
+        /// From the hardware address.
+        Eui64 = "eui64",
     }
 }
 

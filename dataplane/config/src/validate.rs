@@ -115,14 +115,25 @@ fn port(config: &Config, index: usize, port: &PortConfig, found: &mut Diagnostic
             }
         }
         PortConfig::Tap(port) => {
-            if port.addresses.is_empty() {
+            if port.addresses.is_empty() && !port.dhcp4 && !port.slaac {
                 found.push(
                     config
                         .error_at(&at("addresses"), "a tap port needs at least one address")
-                        .help("such as `addresses: [10.77.0.2/24]`"),
+                        .help("such as `addresses: [10.77.0.2/24]`, or `dhcp4: true`, or `slaac: true`"),
                 );
             }
-            if port.mtu < 1280 && port.addresses.iter().any(|address| address.address.is_ipv6()) {
+            for (key, on) in [("dhcp4", port.dhcp4), ("slaac", port.slaac)] {
+                if on && !port.answer_arp {
+                    let wrong = config.error_at(&at(key), format!("`{key}` needs `answer_arp`"));
+                    let wrong = with_related(config, wrong, &at("answer_arp"), "turned off here");
+                    found.push(wrong.help("who acquires addresses must answer for them"));
+                }
+            }
+            if port.accept_routes && !port.slaac {
+                let wrong = config.warning_at(&at("accept_routes"), "`accept_routes` does nothing without `slaac`");
+                found.push(wrong.help("add `slaac: true`"));
+            }
+            if port.mtu < 1280 && (port.slaac || port.addresses.iter().any(|address| address.address.is_ipv6())) {
                 // RFC 8200 §5: every link carries packets of 1280 octets.
                 found
                     .push(config.error_at(&at("mtu"), format!("IPv6 needs an MTU of at least 1280, not {}", port.mtu)));
@@ -133,11 +144,11 @@ fn port(config: &Config, index: usize, port: &PortConfig, found: &mut Diagnostic
 }
 
 fn gateways(config: &Config, index: usize, port: &PortConfig, found: &mut Diagnostics) {
-    let mut seen: [Option<usize>; 2] = [None, None];
+    let mut seen: HashMap<IpAddr, usize> = HashMap::new();
     for (nth, gateway) in port.gateways().iter().enumerate() {
         let path = format!("ports.{index}.gateways.{nth}");
-        if let Some(first) = seen[usize::from(gateway.is_ipv6())].replace(nth) {
-            let wrong = config.error_at(&path, format!("`{gateway}` is a second gateway of its family"));
+        if let Some(first) = seen.insert(*gateway, nth) {
+            let wrong = config.error_at(&path, format!("the gateway `{gateway}` is given twice"));
             found.push(with_related(config, wrong, &format!("ports.{index}.gateways.{first}"), "the first one"));
         }
         let link_local = matches!(gateway, IpAddr::V6(address) if address.is_unicast_link_local());
@@ -200,10 +211,10 @@ fn addresses(config: &Config, found: &mut Diagnostics) {
     }
 }
 
-/// Warns of addresses to listen on that no port owns. A port without addresses takes those of the kernel, which are not
+/// Warns of addresses to listen on that no port owns. A port may take those of the kernel, or acquire others, which are not
 /// known here.
 fn listeners(config: &Config, found: &mut Diagnostics) {
-    if config.ports.is_empty() || config.ports.iter().any(|port| port.addresses().is_empty()) {
+    if config.ports.is_empty() || config.ports.iter().any(PortConfig::acquires_addresses) {
         return;
     }
     for (index, listen) in config.server.listen.iter().enumerate() {

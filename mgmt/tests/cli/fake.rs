@@ -230,6 +230,7 @@ fn ports() -> PortsReply {
         link_up: true,
         addresses: vec!["10.0.0.1/24".into(), "fd00::1/64".into()],
         queues: vec![queue(0), queue(1)],
+        ..PortStatus::default()
     };
     let tap = PortStatus {
         kind: "tap".into(),
@@ -237,6 +238,30 @@ fn ports() -> PortsReply {
         mode: String::new(),
         link_up: false,
         queues: vec![queue(0)],
+        address_states: vec![
+            AddressStatus {
+                address: "10.0.0.1/24".into(),
+                origin: "dhcp".into(),
+                state: "preferred".into(),
+                preferred_seconds: None,
+                valid_seconds: Some(3_600),
+            },
+            AddressStatus {
+                address: "fd00::1/64".into(),
+                origin: "slaac".into(),
+                state: "deprecated".into(),
+                preferred_seconds: Some(0),
+                valid_seconds: Some(7_200),
+            },
+        ],
+        routers: vec![RouterStatus {
+            address: "fe80::1".into(),
+            origin: "advertised".into(),
+            preference: "high".into(),
+            state: "used".into(),
+            lifetime_seconds: Some(1_800),
+        }],
+        dhcp: "BOUND".into(),
         ..veth.clone()
     };
     PortsReply { ports: vec![veth, tap] }

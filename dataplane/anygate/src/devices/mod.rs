@@ -256,15 +256,18 @@ fn open_tap(config: &Config, index: usize, port: &TapConfig, opened: &mut Opened
         opened.workers.push(WorkerPlan {
             port_index: index,
             queue_number: number,
-            stack: stack::config(
-                config,
-                &cidrs,
-                &port.gateways,
-                queue.mtu(),
-                port.vlan,
-                port.answer_arp,
-                port.answer_echo,
-            ),
+            stack: StackConfig {
+                host: stack::host(port, number),
+                ..stack::config(
+                    config,
+                    &cidrs,
+                    &port.gateways,
+                    queue.mtu(),
+                    port.vlan,
+                    port.answer_arp,
+                    port.answer_echo,
+                )
+            },
             queue: Queue::Tap { queue, frames: port.frames as usize },
             core: None,
         });

@@ -1,7 +1,9 @@
 //! What a stack is told from the configuration.
 
 use super::SetupError;
-use config::{Config, Size};
+use config::{AddressGeneration, Config, Size, TapConfig};
+use netstack::HostConfig;
+use netstack::host::{DhcpConfig, Identifiers};
 use netstack::ip::Cidr;
 use netstack::routes::Route;
 use netstack::tcp::{CongestionKind, EcnMode, KeepAlive, MemoryLimits, OnMemoryExhausted, SynCookieMode, TcpConfig};
@@ -18,7 +20,7 @@ pub(super) fn addresses(
     let wrong = |reason: String, help: &str| {
         SetupError::Config(Box::new(config.error_at(&format!("ports.{index}.addresses"), reason).help(help)))
     };
-    if !written.is_empty() {
+    if !written.is_empty() || config.ports.get(index).is_some_and(acquires) {
         let cidr = |c: &config::Cidr| {
             Cidr::new(c.address, c.prefix_len).ok_or_else(|| {
                 wrong(format!("{} has no prefix of {} bits", c.address, c.prefix_len), "write it as 10.0.0.2/24")
@@ -34,6 +36,30 @@ pub(super) fn addresses(
         return Err(wrong(format!("{interface} has no address, and the file names none"), help));
     }
     Ok(usable)
+}
+
+/// A port whose stack acquires addresses needs none in the file.
+fn acquires(port: &config::PortConfig) -> bool {
+    matches!(port, config::PortConfig::Tap(tap) if tap.dhcp4 || tap.slaac)
+}
+
+/// What the stacks of a tap port find out by themselves. Worker 0 of the port keeps the state.
+pub(super) fn host(port: &TapConfig, queue: u32) -> HostConfig {
+    HostConfig {
+        keeps_state: queue == 0,
+        dad_transmits: u8::from(port.duplicate_address_detection && port.answer_arp),
+        probe_ipv4: port.probe_ipv4 && port.answer_arp,
+        slaac: port.slaac,
+        route_information: port.accept_routes,
+        identifiers: match port.ipv6_address_generation {
+            AddressGeneration::Eui64 => Identifiers::Eui64,
+            AddressGeneration::StablePrivacy => {
+                crate::host::machine_secret().map_or(Identifiers::Eui64, |secret| Identifiers::Stable { secret })
+            }
+        },
+        dhcp: port.dhcp4.then(|| DhcpConfig { previous: None, host_name: crate::host::name() }),
+        ..HostConfig::default()
+    }
 }
 
 /// The configuration of the stacks of one port.

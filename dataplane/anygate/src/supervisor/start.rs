@@ -116,7 +116,6 @@ impl Channels {
 /// A worker's thread: says that it is ready, waits for the others, listens, runs.
 fn work<P: Port>(port: P, plan: &netstack::StackConfig, core: Option<usize>, common: Common, channels: &Channels) {
     let now = common.clock.now();
-    let addresses = plan.addresses.iter().map(|cidr| cidr.address()).collect();
     let built = host::random_seed().map_err(|error| SetupError::System("draw a seed", error)).and_then(|seed| {
         let stack = devices::stack_on(&port, plan, seed, now);
         stack.map_err(|error| channels.failed(PortError::operator(error.to_string())))
@@ -138,7 +137,6 @@ fn work<P: Port>(port: P, plan: &netstack::StackConfig, core: Option<usize>, com
         peers,
         handover: seat.map(Handover::new),
         polling: common.polling,
-        addresses,
         backlog: common.backlog,
     };
     let mut worker = Worker::new(parts, now, crate::clock::unix_seconds());

@@ -9,6 +9,7 @@
 //! others, and packets that came to the wrong queue ([`handover`]); what it shows is in [`shared`].
 
 pub mod handover;
+mod host;
 mod polling;
 pub mod shared;
 
@@ -63,8 +64,6 @@ pub struct Parts<P> {
     pub handover: Option<Handover>,
     /// How it waits.
     pub polling: Polling,
-    /// The addresses of the stack, for listening on all of a family.
-    pub addresses: Vec<IpAddr>,
     /// Backlog of each listener, in connections.
     pub backlog: usize,
 }
@@ -81,7 +80,14 @@ pub struct Worker<P> {
     polling: Polling,
     backlog: usize,
     listeners: Vec<(Binding, ListenerId)>,
+    /// What is to be listened on, as far as the addresses are ours.
+    wanted: Vec<Listener>,
     addresses: Vec<IpAddr>,
+    /// The state of the host that `addresses` is from, and which of it each peer was told.
+    host_generation: u64,
+    told: Vec<u64>,
+    untold: usize,
+    link_was_up: bool,
     rx: Vec<Frame>,
     tx: VecDeque<Frame>,
     next_publish: Instant,
@@ -94,6 +100,7 @@ pub struct Worker<P> {
 impl<P: Port> Worker<P> {
     /// Puts a worker together; it listens on nothing yet.
     pub fn new(parts: Parts<P>, now: Instant, unix_seconds: u64) -> Worker<P> {
+        let addresses = parts.stack.addresses().map(|cidr| cidr.address()).collect();
         Worker {
             port: parts.port,
             stack: parts.stack,
@@ -105,7 +112,12 @@ impl<P: Port> Worker<P> {
             polling: parts.polling,
             backlog: parts.backlog,
             listeners: Vec::new(),
-            addresses: parts.addresses,
+            wanted: Vec::new(),
+            addresses,
+            host_generation: 0,
+            told: Vec::new(),
+            untold: 0,
+            link_was_up: true,
             rx: Vec::with_capacity(RX_BURST_FRAMES),
             tx: VecDeque::with_capacity(TX_BACKLOG_FRAMES + TX_BURST_FRAMES),
             next_publish: now,
@@ -116,10 +128,11 @@ impl<P: Port> Worker<P> {
         }
     }
 
-    /// Listens on exactly `wanted`, as far as the addresses are this stack's: new ones are opened first, then those no
-    /// longer named are closed. Established connections stay as they are. On an error nothing changes.
-    pub fn listen(&mut self, wanted: &[Listener]) -> Result<(), String> {
-        let wanted: Vec<(Binding, ConnOptions)> = wanted.iter().flat_map(|listener| self.bindings(listener)).collect();
+    /// Listens on exactly `listeners`, as far as their addresses are this stack's, now or later: new ones are opened first,
+    /// then those no longer named are closed. Established connections stay as they are. On an error nothing changes.
+    pub fn listen(&mut self, listeners: &[Listener]) -> Result<(), String> {
+        let wanted: Vec<(Binding, ConnOptions)> =
+            listeners.iter().flat_map(|listener| self.bindings(listener)).collect();
         let mut opened: Vec<(Binding, ListenerId)> = Vec::new();
         for &((address, port), options) in &wanted {
             if self.listeners.iter().chain(&opened).any(|&(open, _)| open == (address, port)) {
@@ -145,6 +158,7 @@ impl<P: Port> Worker<P> {
             keep.is_some()
         });
         self.listeners.extend(opened);
+        self.wanted = listeners.to_vec();
         Ok(())
     }
 
@@ -217,6 +231,7 @@ impl<P: Port> Worker<P> {
         }
         worked |= self.transmit(now);
         self.share_neighbors();
+        self.follow_host();
         if now >= self.next_publish {
             self.publish(now);
         }
@@ -282,6 +297,7 @@ impl<P: Port> Worker<P> {
                     let _ = reply.try_send(self.listen(&addresses));
                 }
                 Command::Neighbor(update) => self.stack.handle_neighbor(now, update),
+                Command::Host(update) => self.stack.handle_host_update(now, update),
                 Command::Drain { deadline } => self.drain(now, deadline),
             }
         }
@@ -336,6 +352,10 @@ impl<P: Port> Worker<P> {
     fn publish(&mut self, now: Instant) {
         self.next_publish = now + PUBLISH_EVERY;
         let link_up = self.port.link_up();
+        if link_up && !self.link_was_up {
+            self.stack.handle_link_up(now);
+        }
+        self.link_was_up = link_up;
         let (stack, http, port) = (&self.stack, &self.http, &self.port);
         let (turns, busy_turns, sleeps) = (self.turns, self.busy_turns, self.sleeps);
         let handover = self.handover.as_ref().map(Handover::counters);
@@ -358,6 +378,7 @@ impl<P: Port> Worker<P> {
             figures.sleeps = sleeps;
             figures.generation = http.generation();
             figures.link_up = link_up;
+            figures.host.clone_from(stack.host_state());
         });
     }
 }

@@ -49,6 +49,8 @@ pub struct WorkerFigures {
     pub generation: u64,
     /// Link state of the port.
     pub link_up: bool,
+    /// Addresses, routers and lease.
+    pub host: Arc<netstack::HostState>,
 }
 
 /// Where a worker is in its life.
@@ -95,6 +97,8 @@ pub enum Command {
     },
     /// A neighbour that another worker learned.
     Neighbor(netstack::NeighborUpdate),
+    /// What another worker tells of the host's addresses, routers and lease.
+    Host(netstack::HostUpdate),
     /// Finish within `deadline`, then end.
     Drain {
         /// How long connections may still take.

@@ -81,7 +81,6 @@ impl Lab {
             peers: Vec::new(),
             handover: None,
             polling: Polling::Always,
-            addresses: vec![SERVER],
             backlog: 128,
         };
         let mut worker = Worker::new(parts, now, 1_700_000_000);

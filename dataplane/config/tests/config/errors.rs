@@ -91,7 +91,22 @@ const CASES: &[(&str, Format, &str)] = &[
     (
         "gateways",
         Yaml,
-        "ports:\n  - kind: tap\n    interface: t0\n    addresses: [10.0.0.1/24]\n    gateways: [10.0.1.1, 10.0.0.2, 'fe80::1', 10.0.0.1]\n",
+        "ports:\n  - kind: tap\n    interface: t0\n    addresses: [10.0.0.1/24]\n    gateways: [10.0.1.1, 10.0.0.2, 'fe80::1', 10.0.0.1, 10.0.0.2]\n",
+    ),
+    (
+        "acquired_addresses",
+        Yaml,
+        "ports:\n  - kind: tap\n    interface: t0\n    dhcp4: maybe\n    ipv6_address_generation: random\n  - kind: tap\n    interface: t2\n    addresses: [dhcp]\n",
+    ),
+    (
+        "acquiring_needs_arp",
+        Yaml,
+        "ports:\n  - kind: tap\n    interface: t0\n    dhcp4: true\n    slaac: true\n    answer_arp: false\n    mtu: 1000\n",
+    ),
+    (
+        "accept_routes",
+        Yaml,
+        "ports:\n  - kind: tap\n    interface: t0\n    dhcp4: true\n    accept_routes: true\nroutes:\n  /: OK\n",
     ),
     (
         "route_values",

@@ -34,10 +34,52 @@ pub struct PortStatus {
     pub mtu_bytes: u32,
     /// Whether the link is up.
     pub link_up: bool,
-    /// Addresses with prefix lengths that are ours.
+    /// Addresses with prefix lengths that are ours, in use or not.
     pub addresses: Vec<String>,
+    /// What is known of each address.
+    #[serde(default)]
+    pub address_states: Vec<AddressStatus>,
+    /// The default routers.
+    #[serde(default)]
+    pub routers: Vec<RouterStatus>,
+    /// State of the DHCP client, as RFC 2131 names it; empty where there is none.
+    #[serde(default)]
+    pub dhcp: String,
     /// One row a queue.
     pub queues: Vec<QueueStatus>,
+}
+
+/// One address of a port.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AddressStatus {
+    /// The address with its prefix length.
+    pub address: String,
+    /// `static`, `link-local`, `slaac`, `dhcp`.
+    pub origin: String,
+    /// `tentative`, `preferred`, `deprecated`, `duplicate`.
+    pub state: String,
+    /// How long new connections leave from it; absent: for ever.
+    #[serde(default)]
+    pub preferred_seconds: Option<u64>,
+    /// How long it is ours; absent: for ever.
+    #[serde(default)]
+    pub valid_seconds: Option<u64>,
+}
+
+/// One default router of a port.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct RouterStatus {
+    /// Its address.
+    pub address: String,
+    /// `static`, `advertised`, `dhcp`.
+    pub origin: String,
+    /// `low`, `medium`, `high`.
+    pub preference: String,
+    /// `used`, `standby`, `silent` (it does not answer).
+    pub state: String,
+    /// How long it will be there; absent: for ever.
+    #[serde(default)]
+    pub lifetime_seconds: Option<u64>,
 }
 
 /// One queue of a port.
