@@ -243,6 +243,11 @@ counters! {
         CookiesSent = "cookies_sent", "SYNs answered with a cookie and not remembered (RFC 4987)";
         CookiesValid = "cookies_valid", "connections made from a cookie that came back";
         CookiesInvalid = "cookies_invalid", "acknowledgments that brought a wrong or old cookie";
+        FastOpenCookies = "fast_open_cookies", "Fast Open cookies given to clients (RFC 7413)";
+        FastOpenAccepted = "fast_open_accepted", "connections that began with the data of their SYN";
+        FastOpenSent = "fast_open_sent", "SYNs sent with data";
+        FastOpenAcked = "fast_open_acked", "SYNs whose data the server took";
+        FastOpenFailed = "fast_open_failed", "servers that did not answer a Fast Open, and are not tried again for a while";
         Established = "established", "handshakes completed, both ways";
         EcnNegotiated = "ecn_negotiated", "handshakes that agreed on ECN (RFC 3168)";
         Closed = "closed", "connections that ended with both sides closed";
@@ -287,6 +292,8 @@ counters! {
         RefuseHalfOpen = "refuse_half_open", "SYNs refused at the limit of half-open connections";
         RefuseAcceptQueue = "refuse_accept_queue", "SYNs refused because the application accepts too slowly";
         RefuseReopen = "refuse_reopen", "SYNs to TIME-WAIT refused because the backlog was full (a cookie could not reopen it)";
+        RefuseFastOpen = "refuse_fast_open", "SYNs whose data was ignored because too many handshakes with data were open";
+        RefuseFastOpenCookie = "refuse_fast_open_cookie", "SYNs whose data was ignored because of a wrong or old cookie";
         RefuseConnections = "refuse_connections", "opens refused at the limit of connections";
         RefuseNoPort = "refuse_no_port", "active opens refused because no source port was found free";
         RefuseMemory = "refuse_memory", "opens refused because memory was full";

@@ -179,6 +179,9 @@ section! {
         pub syn_ack_retries: u8 = 5, 0..=15;
         /// When SYNs are answered without being remembered (RFC 4987).
         pub syn_cookies: SynCookies = SynCookies::WhenFull;
+        /// Connections at most that began with data in their SYN (RFC 7413) and whose handshake is not complete, for each
+        /// address listened on and each worker. Such a request may arrive twice. 0: data in a SYN is ignored.
+        pub fast_open: u32 = 0, 0..=65_536;
         /// Explicit congestion notification (RFC 3168).
         pub ecn: EcnMode = EcnMode::Passive;
         /// Congestion controller of connections whose listener and routes name none.

@@ -10,7 +10,7 @@ use super::event::{ConnId, EndReason, Ready};
 use super::shared::Shared;
 use super::state::{State, Transition};
 use super::table::Entry;
-use super::{Ctx, Outcome, Tcp, emit, output, time_wait};
+use super::{Ctx, Outcome, Tcp, emit, fast_open, output, time_wait};
 use crate::counters::TcpCounter;
 
 impl Tcp {
@@ -84,6 +84,9 @@ fn detach(conn: &mut Conn, index: u32, shared: &mut Shared) {
     if conn.has(flag::IN_TABLE) {
         conn.clear(flag::IN_TABLE);
         shared.remove_flow(&conn.tuple, Entry::Connection(index));
+    }
+    if conn.has(flag::FAST_OPEN) {
+        fast_open::release(conn, shared);
     }
     shared.release_send(conn);
     conn.clear(flag::LONE);

@@ -106,6 +106,9 @@ impl Tcp {
         });
         conn.move_by(Transition::ActiveOpen);
         conn.set(flag::SYN_DUE | flag::IN_TABLE);
+        if config.fast_open {
+            conn.set(flag::FAST_OPEN);
+        }
         conn.rcv_scale = if self.shared.config.window_scaling { input::scale_for(window.most) } else { 0 };
         conn.rcv_edge = conn.rcv_nxt + conn.recv_limit;
         conn.token = config.token;
@@ -223,7 +226,7 @@ impl Tcp {
         let state = self.shared.send.take(&mut conn.send);
         state.owner = id.index;
         state.push(data);
-        if conn.state.is_synchronized() {
+        if conn.state.is_synchronized() || conn.has(flag::FAST_OPEN) {
             self.shared.queue_transmit(conn, id.index);
         }
         Ok(())

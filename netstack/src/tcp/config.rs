@@ -60,6 +60,8 @@ pub struct TcpConfig {
     pub max_half_open: usize,
     /// When SYNs are answered with cookies.
     pub syn_cookies: SynCookieMode,
+    /// Servers whose Fast Open cookies are remembered (RFC 7413 §4.1.3).
+    pub fast_open_cache: usize,
     /// The secret of what every worker of a process must be able to check: cookies. The worker's own when `None`.
     pub shared_secret: Option<Seed>,
     /// Connections in TIME-WAIT at most; one more is forgotten at once, and counted.
@@ -135,6 +137,7 @@ impl Default for TcpConfig {
             reserve_connections: 1024,
             max_half_open: 65_536,
             syn_cookies: SynCookieMode::default(),
+            fast_open_cache: 1024,
             shared_secret: None,
             max_time_wait: 262_144,
             // Three round trips of slow start from ten segments; a promise, not memory.
@@ -201,6 +204,9 @@ pub struct ListenConfig {
     /// with cookies ([`TcpConfig::syn_cookies`]) or dropped; beyond the second they are dropped, and handshakes held
     /// back.
     pub backlog: usize,
+    /// Connections at most that began with data in their SYN and whose handshake is not complete (RFC 7413). 0: data in
+    /// a SYN is ignored. A SYN may be delivered twice: only for requests that may be repeated.
+    pub fast_open: usize,
     /// Options of accepted connections.
     pub options: ConnOptions,
 }
@@ -208,7 +214,7 @@ pub struct ListenConfig {
 impl ListenConfig {
     /// `port` on every local address with a backlog of 4,096.
     pub fn port(port: u16) -> ListenConfig {
-        ListenConfig { address: None, port, backlog: 4096, options: ConnOptions::default() }
+        ListenConfig { address: None, port, backlog: 4096, fast_open: 0, options: ConnOptions::default() }
     }
 }
 
@@ -223,6 +229,9 @@ pub struct ConnectConfig {
     pub remote: SocketAddr,
     /// The application's token, handed back with every event.
     pub token: u32,
+    /// Data that is queued before the SYN leaves goes with it, when the server gave a cookie before (RFC 7413). It may
+    /// be delivered twice.
+    pub fast_open: bool,
     /// Options of the connection.
     pub options: ConnOptions,
 }
@@ -230,6 +239,13 @@ pub struct ConnectConfig {
 impl ConnectConfig {
     /// To `remote`, with everything else chosen by the stack.
     pub fn to(remote: SocketAddr, token: u32) -> ConnectConfig {
-        ConnectConfig { local: None, local_port: None, remote, token, options: ConnOptions::default() }
+        ConnectConfig {
+            local: None,
+            local_port: None,
+            remote,
+            token,
+            fast_open: false,
+            options: ConnOptions::default(),
+        }
     }
 }

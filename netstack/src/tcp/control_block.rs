@@ -84,6 +84,10 @@ pub(crate) mod flag {
         SCALED = 21;
         /// What is in flight is one segment without a record (lone.rs).
         LONE = 22;
+        /// Fast Open (RFC 7413): in SYN-SENT it is tried; in SYN-RECEIVED the SYN brought data, which was taken.
+        FAST_OPEN = 27;
+        /// The SYN-ACK carries a Fast Open cookie.
+        GIVES_COOKIE = 28;
         /// ECN was negotiated (RFC 3168 §6.1.1): marks of the network are echoed; see [`super::Conn::sends_ect`].
         ECN = 23;
         /// The network marked congestion; said in every segment until the peer has heard it (RFC 3168 §6.1.3).
@@ -196,6 +200,8 @@ pub(crate) struct Conn {
     pub(crate) keep_probes: u8,
     /// Large segments that are still acknowledged one by one.
     pub(crate) quick_acks: u8,
+    /// Bytes that our SYN carried (RFC 7413).
+    pub(crate) early_len: u16,
     pub(crate) ended: Option<EndReason>,
     pub(crate) listener: Option<ListenerId>,
 }
@@ -295,6 +301,7 @@ impl Conn {
             keep_interval_ms,
             keep_probes,
             quick_acks: config.quick_acks,
+            early_len: 0,
             ended: None,
             listener: None,
         }

@@ -8,6 +8,7 @@ use core::net::IpAddr;
 
 use super::config::{ConnOptions, ListenConfig};
 use super::event::{ListenError, ListenerId};
+use super::fast_open::Account;
 use super::seq::Seq;
 use super::tuple::{Tuple, octets};
 use crate::ip::PathCache;
@@ -36,6 +37,8 @@ pub(crate) struct HalfOpen {
     pub(crate) ecn: bool,
     /// The peer's and our own shift count, when scaling was agreed.
     pub(crate) scales: Option<(u8, u8)>,
+    /// The SYN-ACK carries a Fast Open cookie (RFC 7413 §4.1.2).
+    pub(crate) gives_cookie: bool,
     pub(crate) retries: u8,
 }
 
@@ -50,6 +53,7 @@ pub(crate) struct Listener {
     pub(crate) half_open: usize,
     /// Connections whose acceptance was not polled yet.
     pub(crate) pending: usize,
+    pub(crate) fast_open: Account,
     pub(crate) cookies: CookieCounts,
     /// When a SYN was last answered with a cookie: only for so long are acknowledgments looked at as such.
     pub(crate) overflowed_at: Option<Instant>,
@@ -97,6 +101,7 @@ impl Listeners {
             options: config.options,
             half_open: 0,
             pending: 0,
+            fast_open: Account::new(config.fast_open),
             cookies: CookieCounts::default(),
             overflowed_at: None,
         });

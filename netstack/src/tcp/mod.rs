@@ -25,6 +25,7 @@ mod delivery;
 mod depart;
 mod emit;
 mod event;
+mod fast_open;
 mod icmp;
 mod info;
 mod input;

@@ -11,10 +11,11 @@
 use super::config::EcnMode;
 use super::control_block::{Conn, NONE, Phase, clock_ms, flag};
 use super::emit::seal;
+use super::fast_open;
 use super::plan::{self, Plan, Purpose, Turn};
 use super::sack::Blocks;
 use super::scoreboard::{Record, mark};
-use super::segment::{ACK, CWR, ECE, FIN, Header, PSH, SYN, Timestamps};
+use super::segment::{ACK, CWR, ECE, FIN, HEADER, Header, PSH, SYN, Timestamps};
 use super::seq::Seq;
 use super::shared::Shared;
 use super::state::State;
@@ -23,6 +24,7 @@ use super::tuple::Tuple;
 use super::window::{acknowledgment_due, advertise};
 use super::{Ctx, lone};
 use crate::counters::TcpCounter;
+use crate::frame::Frame;
 use crate::time::Instant;
 
 /// The ECN field of an ECN-capable packet, ECT(0) (RFC 3168 §5).
@@ -44,6 +46,15 @@ pub(crate) fn transmit(conn: &mut Conn, index: u32, shared: &mut Shared, ctx: &m
     let mut progress = Progress::default();
     match conn.state {
         State::Closed | State::TimeWait => return progress,
+        // RFC 7413 §4.2.2: the answer to a SYN's data leaves behind the SYN-ACK, before the handshake is complete.
+        State::SynReceived if conn.has(flag::FAST_OPEN) => {
+            if conn.has(flag::SYN_DUE) {
+                count(send_syn(conn, shared, ctx), &mut progress);
+            }
+            if !progress.starved {
+                synchronized(conn, index, shared, ctx, budget, &mut progress);
+            }
+        }
         State::SynSent | State::SynReceived => {
             if conn.has(flag::SYN_DUE) || conn.has(flag::ACK_NOW) {
                 count(send_syn(conn, shared, ctx), &mut progress);
@@ -313,6 +324,7 @@ fn acknowledging(conn: &mut Conn, seq: Seq, sack: Blocks, now: Instant) -> Heade
         mss: None,
         window_scale: None,
         sack_permitted: false,
+        fast_open: None,
     }
 }
 
@@ -366,7 +378,7 @@ pub(crate) fn send_empty(conn: &mut Conn, seq: Seq, shared: &mut Shared, ctx: &m
 
 /// Sends the SYN of an active open, or the SYN-ACK after SYNs crossed.
 fn send_syn(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
-    let Some(frame) = ctx.egress.alloc() else {
+    let Some(mut frame) = ctx.egress.alloc() else {
         shared.counters.bump(TcpCounter::DropNoFrame);
         return false;
     };
@@ -394,11 +406,39 @@ fn send_syn(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> bool {
     // RFC 7323 §2.2: when SYNs cross, scaling goes into the SYN-ACK only if the peer's SYN had it.
     let scaled = if crossed { conn.has(flag::SCALED) } else { config.window_scaling };
     header.window_scale = scaled.then_some(conn.rcv_scale);
+    if conn.has(flag::FAST_OPEN) {
+        fast_open_option(conn, &mut header, &mut frame, shared, ctx.now);
+    }
     conn.clear(flag::SYN_DUE);
     note_syn_sent(conn, shared, ctx.now);
     let Conn { tuple, path, .. } = conn;
     seal(&header, frame, 0, tuple, path, shared, ctx);
     true
+}
+
+/// RFC 7413 §4.1.3, §4.2.1: the option of a SYN or SYN-ACK, and the data that a SYN may carry.
+#[cold]
+fn fast_open_option(conn: &mut Conn, header: &mut Header, frame: &mut Frame, shared: &mut Shared, now: Instant) {
+    if conn.has(flag::GIVES_COOKIE) {
+        header.fast_open = Some(shared.fast_open.cookie(&conn.tuple, now));
+        return;
+    }
+    let Some((cookie, mss)) = fast_open::offer(conn, shared, now) else { return };
+    header.fast_open = Some(cookie);
+    if cookie.is_request() {
+        return;
+    }
+    // RFC 6691 §2: options are taken off the segment size.
+    let size = mss.min(header.mss.unwrap_or(mss)).saturating_sub((header.len() - HEADER) as u16);
+    let len = conn.send_queued.min(u32::from(size)) as usize;
+    let gathered = match (shared.send.get_mut(conn.send), frame.extend(len.min(frame.tailroom()))) {
+        (Some(state), Some(out)) => state.gather(0, out),
+        _ => 0,
+    };
+    frame.truncate(gathered);
+    conn.early_len = gathered as u16;
+    shared.counters.add(TcpCounter::FastOpenSent, u64::from(gathered > 0));
+    shared.counters.add(TcpCounter::TxBytes, gathered as u64);
 }
 
 /// The segment size to announce: the path's packets without the fixed headers (RFC 6691 §2).

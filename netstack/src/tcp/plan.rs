@@ -13,6 +13,7 @@ use super::rtt::RtoBounds;
 use super::send::SendState;
 use super::seq::Seq;
 use super::shared::Shared;
+use super::state::State;
 use crate::time::Instant;
 
 /// A data segment that may be sent now.
@@ -167,7 +168,8 @@ fn new_data_fits(conn: &Conn, pipe: u32, window: u32) -> bool {
 fn new_segment(conn: &mut Conn, state: &mut SendState, pipe: u32, window: u32, turn: &mut Turn) -> Option<Plan> {
     let mss = u32::from(conn.mss);
     let available = conn.data_end().saturating_since(conn.snd_nxt);
-    let fin = conn.has(flag::FIN_QUEUED) && !conn.has(flag::FIN_SENT);
+    // In SYN-RECEIVED (after a Fast Open) the FIN waits for the handshake.
+    let fin = conn.has(flag::FIN_QUEUED) && !conn.has(flag::FIN_SENT) && conn.state != State::SynReceived;
     if available == 0 && !fin {
         return None;
     }

@@ -17,6 +17,7 @@
 //! timestamps) is recognised by one comparison. The parser is ours and not smoltcp's because that one drops the
 //! fourth SACK block, and checks a length for each field that it reads.
 
+use super::fast_open::Cookie;
 use super::sack::Blocks;
 use super::seq::Seq;
 
@@ -68,6 +69,8 @@ pub(crate) struct Segment {
     pub(crate) mss: Option<u16>,
     pub(crate) window_scale: Option<u8>,
     pub(crate) sack_permitted: bool,
+    /// Fast Open (RFC 7413 §4.1.1).
+    pub(crate) fast_open: Option<Cookie>,
 }
 
 impl Segment {
@@ -94,6 +97,7 @@ impl Segment {
             mss: None,
             window_scale: None,
             sack_permitted: false,
+            fast_open: None,
         };
         match options.first_chunk::<TIMESTAMPS>() {
             // RFC 7323 appendix A: the layout that everybody sends.
@@ -136,6 +140,7 @@ impl Segment {
             (8, pair) if pair.len() == 8 => {
                 self.timestamps = Some(Timestamps { val: word(pair, 0), ecr: word(pair, 4) });
             }
+            (34, body) => self.fast_open = Cookie::from_body(body),
             // RFC 9293 §3.1 (MUST-6): what is not implemented is ignored.
             _ => {}
         }
@@ -182,6 +187,8 @@ pub(crate) struct Header {
     pub(crate) mss: Option<u16>,
     pub(crate) window_scale: Option<u8>,
     pub(crate) sack_permitted: bool,
+    /// Fast Open (RFC 7413 §4.1.1).
+    pub(crate) fast_open: Option<Cookie>,
     pub(crate) sack: Blocks,
 }
 
@@ -196,7 +203,8 @@ impl Header {
         if self.flags & SYN != 0 {
             len += 4 * usize::from(self.mss.is_some())
                 + 4 * usize::from(self.window_scale.is_some())
-                + 4 * usize::from(self.sack_permitted);
+                + 4 * usize::from(self.sack_permitted)
+                + self.fast_open.map_or(0, |cookie| (2 + cookie.body().len()).next_multiple_of(4));
         }
         if !self.sack.is_empty() {
             len += 4 + 8 * usize::from(self.sack.count);
@@ -257,6 +265,12 @@ impl Header {
         }
         if self.sack_permitted {
             writer.put(&[1, 1, 4, 2]);
+        }
+        if let Some(cookie) = self.fast_open {
+            let len = 2 + cookie.body().len();
+            writer.put(&[1, 1, 1][..len.next_multiple_of(4) - len]);
+            writer.put(&[34, len as u8]);
+            writer.put(cookie.body());
         }
     }
 }

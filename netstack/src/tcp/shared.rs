@@ -6,6 +6,7 @@ use super::config::TcpConfig;
 use super::control_block::{Conn, flag};
 use super::cookie::SynCookieKeys;
 use super::event::{ConnId, Ready};
+use super::fast_open::{FastOpenCache, FastOpenKeys};
 use super::isn::IsnGenerator;
 use super::listen::{HalfOpen, Listeners};
 use super::memory::Memory;
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) flows: Option<Flows>,
     pub(crate) isn: IsnGenerator,
     pub(crate) cookies: SynCookieKeys,
+    pub(crate) fast_open: FastOpenKeys,
+    pub(crate) fast_open_cache: FastOpenCache,
     pub(crate) rng: Rng,
 }
 
@@ -80,6 +83,8 @@ impl Shared {
             // One secret for all workers where there is one: a tuple that moves to another worker keeps to RFC 6528 §3, by
             // which its numbers go on from where the last connection's were, and so do the clocks of cookies.
             isn: IsnGenerator::new(config.shared_secret.as_ref().unwrap_or(seed)),
+            fast_open: FastOpenKeys::new(config.shared_secret.as_ref().unwrap_or(seed), now),
+            fast_open_cache: FastOpenCache::new(config.fast_open_cache, seed),
             cookies: SynCookieKeys::new(config.shared_secret.as_ref().unwrap_or(seed), now),
             flows,
             rng: Rng::new(seed.keys(u64::from_le_bytes(*b"tcp-port")).0),

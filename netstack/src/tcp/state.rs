@@ -127,16 +127,24 @@ impl State {
         matches!(self, State::SynSent | State::SynReceived | State::Established | State::CloseWait)
     }
 
-    /// True when queued data (and a FIN) may be sent or sent again.
+    /// True when queued data (and a FIN) may be sent or sent again. In SYN-RECEIVED only after a Fast Open, and no FIN.
     #[inline]
     pub const fn can_transmit(self) -> bool {
-        matches!(self, State::Established | State::CloseWait | State::FinWait1 | State::Closing | State::LastAck)
+        matches!(
+            self,
+            State::SynReceived
+                | State::Established
+                | State::CloseWait
+                | State::FinWait1
+                | State::Closing
+                | State::LastAck
+        )
     }
 
     /// True when the peer may still send data.
     #[inline]
     pub const fn can_receive(self) -> bool {
-        matches!(self, State::Established | State::FinWait1 | State::FinWait2)
+        matches!(self, State::SynReceived | State::Established | State::FinWait1 | State::FinWait2)
     }
 
     /// The name that RFC 9293 uses.

@@ -110,7 +110,7 @@ impl Player {
                 self.stack.unlisten(self.listener.take().ok_or("nothing listens")?);
                 Ok(())
             }
-            Action::Connect(port) => self.connect(*port),
+            Action::Connect(port, early) => self.connect(*port, *early),
             Action::Accept => self.accept(),
             Action::Send(bytes) => self.send(*bytes),
             Action::Recv(bytes) => self.recv(*bytes),
@@ -223,7 +223,7 @@ impl Player {
         if at > latest || at + TOLERANCE < self.due {
             return Err(format!("sent at {} > {seen}", self.since_due(at)));
         }
-        let first = u64::from(seen.seq).wrapping_sub(1);
+        let first = u64::from(seen.seq).saturating_sub(1);
         match payload.iter().zip(first..).all(|(byte, position)| *byte == pattern(position)) {
             true => Ok(()),
             false => Err(format!("the payload is not what was queued > {seen}")),
@@ -254,13 +254,16 @@ impl Player {
         self.conn.ok_or_else(|| "there is no connection".into())
     }
 
-    fn connect(&mut self, port: u16) -> Result<(), String> {
+    fn connect(&mut self, port: u16, early: Option<usize>) -> Result<(), String> {
         (self.ends.peer.1, self.ends.stack.1) = (port, 50_000);
-        let config =
-            ConnectConfig { local_port: Some(50_000), ..ConnectConfig::to(SocketAddr::new(self.ends.peer.0, port), 7) };
+        let config = ConnectConfig {
+            local_port: Some(50_000),
+            fast_open: early.is_some(),
+            ..ConnectConfig::to(SocketAddr::new(self.ends.peer.0, port), 7)
+        };
         let conn = self.stack.connect(self.now, config).map_err(|error| error.to_string())?;
         self.conn = Some(conn);
-        Ok(())
+        early.map_or(Ok(()), |bytes| self.send(bytes))
     }
 
     fn accept(&mut self) -> Result<(), String> {

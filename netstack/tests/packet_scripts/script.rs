@@ -33,7 +33,8 @@ pub enum Action {
     IcmpError(Icmp, u32),
     Listen(u16),
     Unlisten,
-    Connect(u16),
+    /// To a port; with so many bytes queued before the SYN leaves, by Fast Open.
+    Connect(u16, Option<usize>),
     Accept,
     Send(usize),
     /// As many bytes wait and are consumed.
@@ -130,7 +131,8 @@ fn action(text: &str) -> Result<Action, String> {
     Ok(match words[..] {
         ["listen", port] => Action::Listen(parsed(port)?),
         ["unlisten"] => Action::Unlisten,
-        ["connect", port] => Action::Connect(parsed(port)?),
+        ["connect", port] => Action::Connect(parsed(port)?, None),
+        ["connect", port, "send", bytes] => Action::Connect(parsed(port)?, Some(parsed(bytes)?)),
         ["accept"] => Action::Accept,
         ["send", bytes] => Action::Send(parsed(bytes)?),
         ["recv", "eof"] => Action::RecvEof,

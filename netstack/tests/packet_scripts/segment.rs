@@ -13,6 +13,8 @@ pub enum TcpOption {
         val: u32,
         ecr: u32,
     },
+    /// A Fast Open cookie; empty, it asks for one.
+    FastOpen(Vec<u8>),
     /// Bytes as they stand, for what a sane peer would not send.
     Raw(Vec<u8>),
 }
@@ -127,6 +129,8 @@ fn parse_options(list: &str) -> Result<Vec<TcpOption>, String> {
             ["TS", "val", val, "ecr", ecr] => {
                 TcpOption::Timestamps { val: number(Some(val))?, ecr: number(Some(ecr))? }
             }
+            ["FO"] => TcpOption::FastOpen(Vec::new()),
+            ["FO", hex] => TcpOption::FastOpen(bytes(hex)?),
             ["raw", hex] => TcpOption::Raw(bytes(hex)?),
             _ => return Err(format!("'{option}' is no option")),
         });
@@ -178,6 +182,10 @@ impl fmt::Display for TcpOption {
                 blocks.iter().try_for_each(|(from, to)| write!(f, " {from}:{to}"))
             }
             TcpOption::Timestamps { val, ecr } => write!(f, "TS val {val} ecr {ecr}"),
+            TcpOption::FastOpen(cookie) => {
+                f.write_str("FO ")?;
+                cookie.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
             TcpOption::Raw(bytes) => {
                 f.write_str("raw ")?;
                 bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

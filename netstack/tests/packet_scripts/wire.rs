@@ -75,6 +75,10 @@ fn encode_option(option: &TcpOption, out: &mut Vec<u8>) {
             out.extend(val.to_be_bytes());
             out.extend(ecr.to_be_bytes());
         }
+        TcpOption::FastOpen(cookie) => {
+            out.extend([34, 2 + cookie.len() as u8]);
+            out.extend(cookie);
+        }
         TcpOption::Raw(bytes) => out.extend(bytes),
     }
 }
@@ -203,6 +207,7 @@ fn decode_options(mut bytes: &[u8]) -> Result<Vec<TcpOption>, String> {
             (5, n) if n % 8 == 0 => {
                 TcpOption::Sack(value.chunks(8).map(|block| (be32(block), be32(&block[4..]))).collect())
             }
+            (34, _) => TcpOption::FastOpen(value.to_vec()),
             (8, 8) => TcpOption::Timestamps { val: be32(value), ecr: be32(&value[4..]) },
             _ => TcpOption::Raw(bytes[..length].to_vec()),
         });

@@ -14,6 +14,7 @@ use super::super::state::State;
 use super::super::table::Entry;
 use super::super::tuple::Tuple;
 use super::super::{Ctx, Tcp, emit, output, timers};
+use super::data;
 use super::listen::Arrival;
 use crate::counters::TcpCounter;
 use crate::frame::Frame;
@@ -101,9 +102,13 @@ impl Tcp {
         let Some(listener) = self.shared.listeners.get_mut(entry.listener) else { return };
         listener.pending += 1;
         let options = listener.options;
+        let early = handshake == Handshake::Early;
+        if early {
+            listener.fast_open.begin();
+        }
         let new = NewConn {
             tuple: entry.tuple,
-            state: State::Established,
+            state: if early { State::SynReceived } else { State::Established },
             iss: entry.iss,
             ts_offset: entry.ts_offset,
             path: entry.path,
@@ -116,20 +121,36 @@ impl Tcp {
         if matches!(handshake, Handshake::Remembered(_)) {
             measure(&mut conn, entry, segment, ctx);
         }
-        timers::start_idle(&mut conn, &self.shared, ctx.now);
+        if early {
+            conn.set(flag::FAST_OPEN | flag::SYN_DUE | if entry.gives_cookie { flag::GIVES_COOKIE } else { 0 });
+        } else {
+            timers::start_idle(&mut conn, &self.shared, ctx.now);
+        }
         let key = self.conns.insert(conn);
         let hash = self.shared.table.hash(&entry.tuple);
         let connection = Entry::Connection(key.index);
         match handshake {
+            Handshake::Early => self.shared.table.insert(hash, connection),
             Handshake::Remembered(index) => self.shared.table.replace(hash, Entry::HalfOpen(index), connection),
             Handshake::Cookie => self.shared.table.insert(hash, connection),
         }
-        self.shared.counters.bump(TcpCounter::Established);
-        self.shared.counters.add(TcpCounter::EcnNegotiated, u64::from(entry.ecn));
+        if !early {
+            self.shared.counters.bump(TcpCounter::Established);
+            self.shared.counters.add(TcpCounter::EcnNegotiated, u64::from(entry.ecn));
+        }
         if let Some(conn) = self.conns.get_mut(key) {
             conn.generation = key.generation;
             self.shared.notify(conn, key.index, Ready::ACCEPTED);
             self.shared.arm(conn, key.index);
+            if early {
+                self.shared.queue_transmit(conn, key.index);
+                if segment.payload_len > 0 {
+                    // The numbers of the data begin behind the SYN's.
+                    let data = Segment { seq: segment.seq + 1, ..*segment };
+                    data::accept(conn, key.index, &data, frame, &mut self.shared, ctx.now);
+                }
+                return;
+            }
         }
         // RFC 9293 §3.10.7.4: processing continues with the segment in ESTABLISHED.
         self.connection_segment(key.index, segment, frame, meta, ctx);
@@ -143,6 +164,8 @@ pub(super) enum Handshake {
     Remembered(u32),
     /// The peer's acknowledgment.
     Cookie,
+    /// It is not complete: the SYN's data is taken before (RFC 7413 §4.2.2).
+    Early,
 }
 
 /// RFC 9293 §3.10.7.4 for SYN-RECEIVED, in its order.
@@ -263,7 +286,9 @@ pub(crate) fn send_syn_ack(index: u32, shared: &mut Shared, ctx: &mut Ctx<'_>) {
     let timestamps = entry.timestamps.then_some((val, entry.ts_recent));
     let ours = entry.scales.map(|(_, ours)| ours);
     let header = syn_ack(&entry.tuple, entry.iss, entry.irs, entry.rcv_wnd, &agreed, ours, timestamps, ctx);
-    let (tuple, mut path) = (entry.tuple, entry.path);
+    let (tuple, mut path, gives_cookie) = (entry.tuple, entry.path, entry.gives_cookie);
+    let fast_open = gives_cookie.then(|| shared.fast_open.cookie(&tuple, ctx.now));
+    let header = Header { fast_open, ..header };
     emit::emit_control(&header, &tuple, &mut path, shared, ctx);
     if let Some(entry) = shared.listeners.half_open.at_mut(index) {
         entry.path = path;

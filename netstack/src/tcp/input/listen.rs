@@ -12,8 +12,9 @@
 use super::super::config::{EcnMode, SynCookieMode, TcpConfig};
 use super::super::control_block::clock_ms;
 use super::super::cookie::{self, Agreed};
+use super::super::fast_open::Worth;
 use super::super::listen::HalfOpen;
-use super::super::segment::{ACK, RST, SYN, Segment};
+use super::super::segment::{ACK, FIN, RST, SYN, Segment};
 use super::super::seq::Seq;
 use super::super::shared::Shared;
 use super::super::table::Entry;
@@ -81,12 +82,41 @@ impl Tcp {
             Admission::Refused(reason) => shared.counters.bump(reason),
             Admission::Cookie => send_cookie(arrival, id, shared, ctx),
             Admission::Stored => match shared.claim(arrival.tuple) {
-                Ok(()) => store(arrival, reopening, id, shared, ctx),
+                Ok(()) => self.begin(arrival, reopening, id, ctx),
                 // The same SYN came to two queues at once, and the other worker was first.
                 Err(owner) => return self.hand_over(owner, arrival),
             },
         }
         None
+    }
+
+    /// There is room for what a SYN begins: a half-open connection, or with a Fast Open cookie a whole one.
+    fn begin(&mut self, arrival: Arrival<'_>, reopening: Option<Reopening>, id: ListenerId, ctx: &mut Ctx<'_>) {
+        let shared = &mut self.shared;
+        let Arrival { segment, tuple, meta, .. } = arrival;
+        let agreed = agree(segment, meta, &shared.config);
+        if agreed.mss < shared.config.min_mss {
+            shared.counters.bump(TcpCounter::RxMinMss);
+        }
+        let mut origins = shared.isn.origins(tuple, ctx.now);
+        if let Some(Reopening { index, above }) = reopening {
+            // RFC 9293 §3.6.1: the ISS after TIME-WAIT lies above everything that the old connection used.
+            origins.iss = origins.iss.max(above);
+            shared.counters.bump(TcpCounter::TimeWaitReused);
+            time_wait::remove(index, shared);
+        }
+        let Some(entry) = half_open(&arrival, segment.seq, &agreed, origins, id, shared) else { return };
+        let early = early(segment, tuple, id, shared, ctx);
+        let gives_cookie = matches!(early, Early::Give | Early::Take(true));
+        let entry = HalfOpen { sent_at: Some(ctx.now), gives_cookie, ..entry };
+        shared.counters.bump(TcpCounter::OpenPassive);
+        shared.counters.add(TcpCounter::FastOpenCookies, u64::from(gives_cookie));
+        if let Early::Take(_) = early {
+            shared.counters.bump(TcpCounter::FastOpenAccepted);
+            self.establish(&entry, Handshake::Early, arrival, ctx);
+        } else {
+            store(entry, shared, ctx);
+        }
     }
 
     /// An acknowledgment that may bring a cookie back (RFC 4987 §3.6).
@@ -216,32 +246,52 @@ fn half_open(
         sack: agreed.sack,
         ecn: agreed.ecn,
         scales: agreed.scale.map(|theirs| (theirs, scale_for(window.most))),
+        gives_cookie: false,
         retries: 0,
     })
 }
 
 /// A half-open connection is kept, and its SYN-ACK sent.
-fn store(arrival: Arrival<'_>, reopening: Option<Reopening>, id: ListenerId, shared: &mut Shared, ctx: &mut Ctx<'_>) {
-    let Arrival { segment, tuple, meta, .. } = arrival;
-    let agreed = agree(segment, meta, &shared.config);
-    if agreed.mss < shared.config.min_mss {
-        shared.counters.bump(TcpCounter::RxMinMss);
-    }
-    let mut origins = shared.isn.origins(tuple, ctx.now);
-    if let Some(Reopening { index, above }) = reopening {
-        // RFC 9293 §3.6.1: the ISS after TIME-WAIT lies above everything that the old connection used.
-        origins.iss = origins.iss.max(above);
-        shared.counters.bump(TcpCounter::TimeWaitReused);
-        time_wait::remove(index, shared);
-    }
-    let Some(entry) = half_open(&arrival, segment.seq, &agreed, origins, id, shared) else { return };
-    let entry = HalfOpen { sent_at: Some(ctx.now), ..entry };
-    shared.counters.bump(TcpCounter::OpenPassive);
-    let hash = shared.table.hash(tuple);
+fn store(entry: HalfOpen, shared: &mut Shared, ctx: &mut Ctx<'_>) {
+    let hash = shared.table.hash(&entry.tuple);
     let resend_at = ctx.now + half_open::resend_after(0, &shared.config);
     let key = shared.listeners.insert_half_open(entry, resend_at);
     shared.table.insert(hash, Entry::HalfOpen(key.index));
     half_open::send_syn_ack(key.index, shared, ctx);
+}
+
+/// What the Fast Open option of a SYN leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Early {
+    /// Nothing: the usual handshake.
+    No,
+    /// The usual handshake, whose SYN-ACK gives a cookie.
+    Give,
+    /// The data is taken now; the flag: a new cookie replaces an aging one.
+    Take(bool),
+}
+
+/// RFC 7413 §4.2.2.
+fn early(segment: &Segment, tuple: &Tuple, id: ListenerId, shared: &mut Shared, ctx: &Ctx<'_>) -> Early {
+    let Some(listener) = shared.listeners.get_mut(id) else { return Early::No };
+    let Some(cookie) = segment.fast_open.filter(|_| listener.fast_open.limit > 0 && !segment.has(FIN)) else {
+        return Early::No;
+    };
+    let room = listener.fast_open.has_room(ctx.now);
+    if cookie.is_request() {
+        return Early::Give;
+    }
+    match shared.fast_open.check(tuple, &cookie, ctx.now) {
+        Worth::Invalid => {
+            shared.counters.bump(TcpCounter::RefuseFastOpenCookie);
+            Early::Give
+        }
+        _ if !room => {
+            shared.counters.bump(TcpCounter::RefuseFastOpen);
+            Early::No
+        }
+        worth => Early::Take(worth == Worth::Aging),
+    }
 }
 
 /// Answers a SYN and forgets it.

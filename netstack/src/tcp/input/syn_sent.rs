@@ -6,7 +6,7 @@ use super::super::event::{EndReason, Ready};
 use super::super::segment::{ACK, RST, SYN, Segment};
 use super::super::shared::Shared;
 use super::super::state::Transition;
-use super::super::{Ctx, Outcome, emit, output, timers};
+use super::super::{Ctx, Outcome, emit, fast_open, output, timers};
 use crate::counters::TcpCounter;
 
 pub(super) fn handle(
@@ -17,7 +17,8 @@ pub(super) fn handle(
     ctx: &mut Ctx<'_>,
 ) -> Outcome {
     // First: an acknowledgment of anything but our SYN is answered with a reset.
-    if segment.has(ACK) && segment.ack != conn.iss + 1 {
+    // (RFC 7413 §4.2.1: it may cover data that our SYN carried.)
+    if segment.has(ACK) && segment.ack.since(conn.iss + 1) > u32::from(conn.early_len) {
         shared.counters.bump(TcpCounter::DropBadAck);
         if !segment.has(RST) {
             shared.counters.bump(TcpCounter::ResetBadHandshake);
@@ -44,6 +45,7 @@ pub(super) fn handle(
     if segment.has(ACK) {
         complete(conn, index, segment, shared, ctx);
     } else {
+        conn.clear(flag::FAST_OPEN);
         // Simultaneous open (RFC 9293 §3.5, figure 8): the answer is SYN,ACK.
         conn.move_by(Transition::SynReceived);
         conn.set(flag::SYN_DUE);
@@ -118,6 +120,9 @@ pub(super) fn complete(conn: &mut Conn, index: u32, segment: &Segment, shared: &
     }
     conn.snd_una = conn.iss + 1;
     conn.snd_nxt = conn.snd_nxt.max(conn.snd_una);
+    if !crossed && conn.flags & flag::FAST_OPEN | u32::from(conn.early_len) != 0 {
+        free_early(conn, segment, shared, ctx);
+    }
     conn.recover = conn.snd_una;
     conn.clear(flag::SYN_DUE);
     conn.backoff = 0;
@@ -136,4 +141,22 @@ pub(super) fn complete(conn: &mut Conn, index: u32, segment: &Segment, shared: &
     }
     shared.queue_transmit(conn, index);
     shared.arm(conn, index);
+}
+
+/// RFC 7413 §4.2.1: what the SYN carried and the SYN-ACK acknowledges is done; the rest is sent as if it were new.
+fn free_early(conn: &mut Conn, segment: &Segment, shared: &mut Shared, ctx: &Ctx<'_>) {
+    let acked = fast_open::answered(conn, segment, shared, ctx.now).min(conn.send_queued);
+    if acked == 0 {
+        return;
+    }
+    shared.counters.bump(TcpCounter::FastOpenAcked);
+    conn.snd_una += acked;
+    conn.snd_nxt = conn.snd_nxt.max(conn.snd_una);
+    conn.send_queued -= acked;
+    if let Some(state) = shared.send.get_mut(conn.send) {
+        state.acknowledge(acked as usize);
+    }
+    if conn.send_queued == 0 {
+        shared.release_send(conn);
+    }
 }

@@ -9,7 +9,7 @@ use super::super::segment::{ACK, FIN, PSH, RST, SYN, Segment};
 use super::super::seq::clock_before;
 use super::super::shared::Shared;
 use super::super::state::{State, Transition};
-use super::super::{Ctx, Outcome, emit};
+use super::super::{Ctx, Outcome, emit, fast_open};
 use super::ack::{self, Acknowledged};
 use super::{data, syn_sent};
 use crate::counters::TcpCounter;
@@ -150,13 +150,18 @@ fn unpredicted(
         return Outcome::Keep;
     }
     if conn.state == State::SynReceived {
-        if segment.ack != conn.iss + 1 {
+        // After a Fast Open it may cover data that was sent behind the SYN-ACK.
+        if segment.ack.since(conn.iss + 1) > conn.snd_nxt.since(conn.iss + 1) {
             shared.counters.bump(TcpCounter::ResetBadHandshake);
             let Conn { tuple, path, .. } = conn;
             emit::reset_for(segment, tuple, path, shared, ctx);
             return Outcome::Keep;
         }
-        syn_sent::complete(conn, index, segment, shared, ctx);
+        if conn.has(flag::FAST_OPEN) {
+            fast_open::confirm(conn, index, segment, shared, ctx);
+        } else {
+            syn_sent::complete(conn, index, segment, shared, ctx);
+        }
     }
     acknowledged(conn, index, segment, frame, place, shared, ctx)
 }
@@ -227,6 +232,10 @@ fn timestamp_fault(conn: &Conn, segment: &Segment, ctx: &Ctx<'_>) -> Option<TcpC
 fn reset(conn: &mut Conn, segment: &Segment, place: Place, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
     if segment.seq == conn.rcv_nxt {
         shared.counters.bump(TcpCounter::ResetReceived);
+        if conn.has(flag::FAST_OPEN) {
+            fast_open::note_reset(conn, shared, ctx.now);
+            return Outcome::End(EndReason::ResetByPeer);
+        }
         return Outcome::End(match conn.state {
             // RFC 9293 §3.10.7.4: after an active open the user is told that it was refused.
             State::SynReceived => EndReason::Refused,

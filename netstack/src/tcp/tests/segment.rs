@@ -21,12 +21,13 @@ fn a_syn_comes_back_as_it_was_written() {
         mss: Some(1460),
         window_scale: Some(7),
         sack_permitted: true,
+        fast_open: Cookie::from_body(&[1, 2, 3, 4, 5, 6, 7, 8]),
         sack: Blocks::default(),
     };
     let segment = Segment::parse(&emitted(&header, b"")).unwrap();
     assert_eq!((segment.src_port, segment.dst_port, segment.seq, segment.ack), (80, 40_000, Seq(7), Seq(9)));
     assert_eq!((segment.mss, segment.window_scale, segment.sack_permitted), (Some(1460), Some(7), true));
-    assert_eq!(segment.timestamps, header.timestamps);
+    assert_eq!((segment.timestamps, segment.fast_open), (header.timestamps, header.fast_open));
     assert_eq!((segment.flags, segment.window, segment.len()), (SYN | ACK, 512, 1));
 }
 

@@ -19,6 +19,7 @@ pub struct Settings {
     tcp: TcpConfig,
     mtu: u16,
     backlog: usize,
+    fast_open: usize,
     pub address: IpAddr,
     pub peer: IpAddr,
     pub peer_isn: u32,
@@ -36,7 +37,7 @@ impl Settings {
             ..TcpConfig::default()
         };
         let (address, peer) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
-        let mut settings = Settings { tcp, mtu: 1500, backlog: 16, address, peer, peer_isn: 0x1000_0000 };
+        let mut settings = Settings { tcp, mtu: 1500, backlog: 16, fast_open: 0, address, peer, peer_isn: 0x1000_0000 };
         for (name, value) in config {
             settings.set(name, value).map_err(|reason| format!("config {name}={value}: {reason}"))?;
         }
@@ -52,6 +53,7 @@ impl Settings {
             "ecn" => tcp.ecn = ecn(value)?,
             "congestion" => tcp.congestion = CongestionKind::from_name(value).ok_or("no such controller")?,
             "syn_cookies" => tcp.syn_cookies = syn_cookies(value)?,
+            "fast_open" => self.fast_open = number(value)?,
             "nagle" => tcp.nagle = switch(value)?,
             "pacing" => tcp.pacing = switch(value)?,
             "receive_buffer" => (tcp.receive_buffer, tcp.receive_buffer_max) = (number(value)?, number(value)?),
@@ -103,7 +105,7 @@ impl Settings {
     }
 
     pub fn listen(&self, port: u16) -> ListenConfig {
-        ListenConfig { backlog: self.backlog, ..ListenConfig::port(port) }
+        ListenConfig { backlog: self.backlog, fast_open: self.fast_open, ..ListenConfig::port(port) }
     }
 }
 
