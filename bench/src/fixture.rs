@@ -60,6 +60,7 @@ pub fn worker_with<P: Port>(
         handover: None,
         polling: Polling::Always,
         backlog,
+        fast_open: 0,
     };
     let mut worker = Worker::new(parts, now, unix_seconds());
     worker.listen(&loaded.config.server.listen).map_err(BenchError::new)?;

@@ -116,6 +116,7 @@ impl Supervisor {
                 current: current.clone(),
                 polling: devices::polling(&config),
                 backlog: config.server.tcp.backlog as usize,
+                fast_open: config.server.tcp.fast_open as usize,
                 listen: config.server.listen.clone(),
                 captures: captures.clone(),
             };

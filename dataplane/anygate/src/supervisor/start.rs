@@ -19,6 +19,7 @@ pub(super) struct Common {
     pub(super) current: Current,
     pub(super) polling: Polling,
     pub(super) backlog: usize,
+    pub(super) fast_open: usize,
     pub(super) listen: Vec<Listener>,
     pub(super) captures: CaptureControl,
 }
@@ -138,6 +139,7 @@ fn work<P: Port>(port: P, plan: &netstack::StackConfig, core: Option<usize>, com
         handover: seat.map(Handover::new),
         polling: common.polling,
         backlog: common.backlog,
+        fast_open: common.fast_open,
     };
     let mut worker = Worker::new(parts, now, crate::clock::unix_seconds());
     let listening = worker.listen(&common.listen).map_err(|error| channels.failed(PortError::operator(error)));

@@ -66,6 +66,8 @@ pub struct Parts<P> {
     pub polling: Polling,
     /// Backlog of each listener, in connections.
     pub backlog: usize,
+    /// Connections of each listener that began with data in their SYN and are not complete. 0: no Fast Open.
+    pub fast_open: usize,
 }
 
 /// One worker. Runs on one thread for its whole life.
@@ -79,6 +81,7 @@ pub struct Worker<P> {
     handover: Option<Handover>,
     polling: Polling,
     backlog: usize,
+    fast_open: usize,
     listeners: Vec<(Binding, ListenerId)>,
     /// What is to be listened on, as far as the addresses are ours.
     wanted: Vec<Listener>,
@@ -111,6 +114,7 @@ impl<P: Port> Worker<P> {
             handover: parts.handover,
             polling: parts.polling,
             backlog: parts.backlog,
+            fast_open: parts.fast_open,
             listeners: Vec::new(),
             wanted: Vec::new(),
             addresses,
@@ -138,7 +142,8 @@ impl<P: Port> Worker<P> {
             if self.listeners.iter().chain(&opened).any(|&(open, _)| open == (address, port)) {
                 continue;
             }
-            let config = ListenConfig { address, backlog: self.backlog, options, ..ListenConfig::port(port) };
+            let (backlog, fast_open) = (self.backlog, self.fast_open);
+            let config = ListenConfig { address, backlog, fast_open, options, ..ListenConfig::port(port) };
             match self.stack.listen(config) {
                 Ok(id) => opened.push(((address, port), id)),
                 Err(error) => {

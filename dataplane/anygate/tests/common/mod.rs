@@ -82,6 +82,7 @@ impl Lab {
             handover: None,
             polling: Polling::Always,
             backlog: 128,
+            fast_open: 0,
         };
         let mut worker = Worker::new(parts, now, 1_700_000_000);
         worker.listen(&config.server.listen).expect("to listen");
