@@ -32,6 +32,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 macro_rules! flags {
     ($($(#[$doc:meta])* $name:ident = $bit:literal;)+) => {
         $($(#[$doc])* pub(crate) const $name: u32 = 1 << $bit;)+
+        const _: () = assert!((0 $(| $name)+).count_ones() == 0 $(+ $name.count_ones())+, "two flags share a bit");
     };
 }
 
@@ -84,10 +85,6 @@ pub(crate) mod flag {
         SCALED = 21;
         /// What is in flight is one segment without a record (lone.rs).
         LONE = 22;
-        /// Fast Open (RFC 7413): in SYN-SENT it is tried; in SYN-RECEIVED the SYN brought data, which was taken.
-        FAST_OPEN = 27;
-        /// The SYN-ACK carries a Fast Open cookie.
-        GIVES_COOKIE = 28;
         /// ECN was negotiated (RFC 3168 §6.1.1): marks of the network are echoed; see [`super::Conn::sends_ect`].
         ECN = 23;
         /// The network marked congestion; said in every segment until the peer has heard it (RFC 3168 §6.1.3).
@@ -100,6 +97,10 @@ pub(crate) mod flag {
         CLAMPED = 27;
         /// In the list of connections that were refused to send for want of memory.
         SEND_WAITS = 28;
+        /// Fast Open (RFC 7413): in SYN-SENT it is tried; in SYN-RECEIVED the SYN brought data, which was taken.
+        FAST_OPEN = 29;
+        /// The SYN-ACK carries a Fast Open cookie.
+        GIVES_COOKIE = 30;
     }
 }
 

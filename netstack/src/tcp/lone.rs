@@ -20,7 +20,8 @@ use crate::time::Instant;
 /// The segment that takes the whole queue of an idle connection, if that is all there is to do.
 #[inline]
 pub(super) fn plan(conn: &Conn, turn: &Turn) -> Option<Plan> {
-    const BUSY: u32 = flag::FIN_QUEUED | flag::PROBE_DUE | flag::CWR_DUE;
+    // After a Fast Open `timed_at` is the SYN-ACK's until the handshake is complete.
+    const BUSY: u32 = flag::FIN_QUEUED | flag::PROBE_DUE | flag::CWR_DUE | flag::FAST_OPEN;
     let len = conn.send_queued;
     let fits = len > 0
         && len <= u32::from(conn.mss).min(conn.snd_wnd)
