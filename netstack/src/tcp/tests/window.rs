@@ -1,6 +1,11 @@
 //! The receive window: silly windows, rounding, updates, and when it is acknowledged.
 
+use bytes::Bytes;
+use core::time::Duration;
+
+use super::pair::{CLIENT, Pair, SERVER};
 use super::rig::{PEER_ISS, Rig, seg};
+use crate::counters::TcpCounter;
 use crate::tcp::{ConnId, TcpConfig};
 
 /// A connection whose buffer begins with `start` bytes and grows to 32 MiB, which takes a window scale of 10.
@@ -60,4 +65,30 @@ fn a_start_in_bulk_is_acknowledged_at_once_and_a_gap_starts_that_anew() {
         seq += 1460;
         assert_eq!(!rig.output().is_empty(), n < 15 || n % 2 == 0, "segment {n} after the gap");
     }
+}
+
+#[test]
+fn windows_and_send_queues_grow_until_a_gigabit_over_100_ms_is_full() {
+    const FULL: usize = 12_500_000;
+    let mut pair = Pair::plain();
+    pair.delay = Duration::from_millis(50);
+    let mut pair = pair.connected(false);
+    let id = pair.id(CLIENT);
+    let piece = Bytes::from(vec![7; 64 * 1024]);
+    let (mut received, mut round_trips) = (0, 0);
+    while received < FULL {
+        round_trips += 1;
+        assert!(round_trips < 25, "{received} bytes in a round trip");
+        pair.seen[SERVER].received.clear();
+        for _ in 0..20 {
+            while pair.stacks[CLIENT].send_room(id) > 0 {
+                pair.stacks[CLIENT].send(id, piece.clone()).unwrap();
+            }
+            pair.run_for(Duration::from_millis(5));
+        }
+        received = pair.seen[SERVER].received.len();
+    }
+    let window = pair.stacks[SERVER].connections(0, 1).next().map_or(0, |info| info.rcv_wnd);
+    assert!(window as usize > FULL, "{window}");
+    assert_eq!(pair.counter(CLIENT, TcpCounter::TxRetransmits), 0);
 }
