@@ -261,8 +261,11 @@ counters! {
         ReceiveCompacted = "receive_compacted", "received segments copied out of their frames";
         PathMtuLowered = "path_mtu_lowered", "segment sizes lowered by ICMP";
         FlowsUnlisted = "flows_unlisted", "connections that found no room in the directory of the workers' flows";
+        BlackHoles = "black_holes", "segment sizes lowered because large segments were lost without a word (RFC 4821)";
+        TxSizeProbes = "tx_size_probes", "larger segments sent to see whether the path carries them (RFC 4821)";
         IcmpSoftErrors = "icmp_soft_errors", "ICMP errors that were noted and survived";
         EndTimedOut = "end_timed_out", "connections ended by retransmission timeouts";
+        EndUserTimeout = "end_user_timeout", "connections ended because data stayed unacknowledged for too long";
         EndKeepAlive = "end_keep_alive", "connections ended by keep-alive";
         EndFinWait = "end_fin_wait", "connections ended while waiting for the peer's FIN";
         EndAddressLost = "end_address_lost", "connections ended because their local address is not ours any more";

@@ -106,6 +106,9 @@ pub struct TcpConfig {
     pub challenge_interval: Duration,
     /// Keep-alive of connections whose listener or opener says nothing else.
     pub keep_alive: Option<KeepAlive>,
+    /// How long data may stay unacknowledged before the connection is given up (RFC 9293 §3.9.1.1, RFC 5482), where the
+    /// listener or opener says nothing else; `None`: until `data_retries` are used up.
+    pub user_timeout: Option<Duration>,
     /// Congestion controller of connections whose listener or opener says nothing else.
     pub congestion: CongestionKind,
     /// Initial window in segments (RFC 6928).
@@ -163,6 +166,7 @@ impl Default for TcpConfig {
             quick_acks: 32,
             challenge_interval: Duration::from_millis(500),
             keep_alive: None,
+            user_timeout: None,
             congestion: CongestionKind::default(),
             initial_window_segments: 10,
             timestamps: true,
@@ -187,6 +191,8 @@ pub struct ConnOptions {
     pub send_buffer: Option<u32>,
     /// Keep-alive.
     pub keep_alive: Option<KeepAlive>,
+    /// How long data may stay unacknowledged before the connection is given up.
+    pub user_timeout: Option<Duration>,
     /// Nagle's algorithm.
     pub nagle: Option<bool>,
     /// Congestion controller.

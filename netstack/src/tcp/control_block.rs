@@ -10,6 +10,7 @@
 //! Queues are not here: they live in pooled objects (receive.rs, send.rs) which a connection holds only while it has
 //! data, named by `recv` and `send`.
 
+use super::black_hole::SizeSearch;
 use super::config::{ConnOptions, KeepAlive, TcpConfig};
 use super::congestion::{Congestion, CongestionControl};
 use super::event::{EndReason, ListenerId, Ready};
@@ -184,6 +185,11 @@ pub(crate) struct Conn {
     /// Recovery ends when this is acknowledged.
     pub(crate) recover: Seq,
     pub(crate) probe: Probe,
+    pub(crate) search: SizeSearch,
+    /// When SND.UNA last moved, or something left after everything was acknowledged.
+    pub(crate) progress_at: Instant,
+    /// How long data may stay unacknowledged, in milliseconds; zero for as long as retransmissions go on.
+    pub(crate) user_timeout_ms: u32,
     pub(crate) reordering: Reordering,
     /// Bytes of received data that may be held: the window with nothing queued.
     pub(crate) recv_limit: u32,
@@ -228,9 +234,12 @@ pub(crate) fn clock_ms(now: Instant) -> u32 {
     now.as_millis() as u32
 }
 
+fn whole_millis(duration: core::time::Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX / 4).min(u32::MAX / 4)
+}
+
 fn millis(keep_alive: Option<KeepAlive>) -> (u32, u32, u8) {
-    let ms =
-        |duration: core::time::Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX / 4).min(u32::MAX / 4);
+    let ms = whole_millis;
     keep_alive.map_or((0, 0, 0), |k| (ms(k.idle).max(1), ms(k.interval).max(1), k.probes.max(1)))
 }
 
@@ -291,6 +300,13 @@ impl Conn {
             iss: new.iss,
             recover: new.iss,
             probe: Probe::default(),
+            search: SizeSearch::default(),
+            progress_at: new.now,
+            user_timeout_ms: new
+                .options
+                .user_timeout
+                .or(config.user_timeout)
+                .map_or(0, |limit| whole_millis(limit).max(1)),
             reordering: Reordering::default(),
             recv_limit: recv.start,
             send_limit: send.start,

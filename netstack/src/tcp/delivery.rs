@@ -55,6 +55,8 @@ pub(crate) struct Delivery {
     pub(crate) original: bool,
     /// A segment sent more than once arrived.
     pub(crate) repeated: bool,
+    /// A probe of the path's segment size arrived.
+    pub(crate) size_probe: bool,
 }
 
 impl Delivery {
@@ -75,6 +77,7 @@ impl Delivery {
             reordered: false,
             original: false,
             repeated: false,
+            size_probe: false,
         }
     }
 
@@ -82,6 +85,7 @@ impl Delivery {
     #[inline]
     pub(crate) fn note(&mut self, record: &Record) {
         self.bytes += record.len;
+        self.size_probe |= record.has(mark::SIZE_PROBE);
         let sent_at = record.sent_at;
         if self.newest.is_none_or(|newest| newest.sent_at < sent_at) {
             let app_limited = record.has(mark::APP_LIMITED);

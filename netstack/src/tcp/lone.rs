@@ -44,14 +44,14 @@ pub(super) fn plan(conn: &Conn, turn: &Turn) -> Option<Plan> {
 #[inline]
 pub(super) fn sent(conn: &mut Conn, len: u32, bounds: RtoBounds, now: Instant) {
     conn.set(flag::LONE);
-    conn.timed_at = now;
+    (conn.timed_at, conn.progress_at) = (now, now);
     conn.snd_nxt += len;
     // RFC 8985 §7.2: as timers::choose.
     let timeout_us = conn.rtt.rto_us(conn.backoff, bounds);
     let probes = timers::probe_fits(conn);
     let probe_us = if probes { probe::timeout_us(conn.rtt.srtt_us(), true) } else { u64::MAX };
     conn.deadline = if probes { Deadline::Probe } else { Deadline::Retransmit };
-    conn.retransmit_at = now.plus_micros(timeout_us.min(probe_us));
+    conn.retransmit_at = timers::capped(conn, now.plus_micros(timeout_us.min(probe_us)));
 }
 
 /// True when a segment does nothing to a lone one but to acknowledge it.

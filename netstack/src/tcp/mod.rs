@@ -14,6 +14,7 @@
 //! Work per segment is constant, and nothing is allocated for it in steady state: queues live in pooled objects that a
 //! connection holds while it has data, deadlines in one entry of a timer wheel.
 
+mod black_hole;
 mod chunk;
 mod close;
 mod commands;

@@ -8,6 +8,7 @@
 //! The only copy of a payload is the one into the frame that the NIC reads. An acknowledgment rides on data whenever
 //! there is data: connections are served here after the application had its turn, so an answer carries it.
 
+use super::black_hole;
 use super::config::EcnMode;
 use super::control_block::{Conn, NONE, Phase, clock_ms, flag};
 use super::emit::seal;
@@ -16,6 +17,7 @@ use super::plan::{self, Plan, Purpose, Turn};
 use super::sack::Blocks;
 use super::scoreboard::{Record, mark};
 use super::segment::{ACK, CWR, ECE, FIN, HEADER, Header, PSH, SYN, Timestamps};
+use super::send::SendState;
 use super::seq::Seq;
 use super::shared::Shared;
 use super::state::State;
@@ -192,7 +194,8 @@ fn send_data(conn: &mut Conn, plan: Plan, turn: &mut Turn, shared: &mut Shared, 
     let urgent_ack = conn.flags & flag::ACK_NOW;
     let (blocks, withheld) = blocks_beside(conn, &plan, shared);
     // A segment with SACK blocks carries less, so that it stays within the path's size.
-    let room = u32::from(conn.mss).saturating_sub(blocks_len(&blocks)).max(1);
+    let most = if plan.purpose == Purpose::SizeProbe { plan.len } else { u32::from(conn.mss) };
+    let room = most.saturating_sub(blocks_len(&blocks)).max(1);
     let mut len = plan.len.min(room);
     if len > 0 {
         let position = plan.seq.since(conn.snd_una) as usize;
@@ -265,7 +268,13 @@ fn note_sent(conn: &mut Conn, plan: &Plan, len: u32, fin: bool, turn: &mut Turn,
         }
         None => {
             let marks = if fin { mark::FIN } else { 0 } | if app_limited { mark::APP_LIMITED } else { 0 };
-            state.board.push(Record::new(plan.seq, numbers, marks, sent_at, snapshot));
+            let record = Record::new(plan.seq, numbers, marks, sent_at, snapshot);
+            if plan.purpose == Purpose::SizeProbe {
+                push_size_probe(conn, state, record);
+                shared.counters.bump(TcpCounter::TxSizeProbes);
+            } else {
+                state.board.push(record);
+            }
             conn.snd_nxt = plan.seq + numbers;
             if fin {
                 conn.set(flag::FIN_SENT);
@@ -274,6 +283,9 @@ fn note_sent(conn: &mut Conn, plan: &Plan, len: u32, fin: bool, turn: &mut Turn,
         }
     };
     // RFC 6298 §5.1: the timer runs while anything is in flight; the first segment's retransmission gives it anew.
+    if idle {
+        conn.progress_at = turn.now;
+    }
     if first {
         timers::restart_timeout(conn, state, shared.rto, turn.now);
     }
@@ -284,6 +296,20 @@ fn note_sent(conn: &mut Conn, plan: &Plan, len: u32, fin: bool, turn: &mut Turn,
     if plan.purpose == Purpose::TailProbe {
         conn.probe.sent(conn.snd_nxt, plan.again.is_some());
         shared.counters.bump(TcpCounter::TxLossProbes);
+    }
+}
+
+/// A probe of the segment size has a record for each segment that it would else have been, so that these go again if it
+/// is lost.
+#[cold]
+fn push_size_probe(conn: &mut Conn, state: &mut SendState, whole: Record) {
+    black_hole::probe_sent(conn, whole.len);
+    let mut start = whole.start;
+    while start.before(whole.end()) {
+        let len = whole.end().since(start).min(u32::from(conn.mss));
+        let flags = whole.flags | mark::SIZE_PROBE;
+        state.board.push(Record::new(start, len, flags, whole.sent_at, whole.snapshot));
+        start += len;
     }
 }
 

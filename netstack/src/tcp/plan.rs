@@ -5,6 +5,7 @@
 //!                                      └ as far as congestion window and pacing allow; new data also needs the peer's window
 //! ```
 
+use super::black_hole;
 use super::congestion::CongestionControl;
 use super::control_block::{Conn, Phase, clock_ms, flag};
 use super::pacing::Rate;
@@ -37,6 +38,8 @@ pub(super) enum Purpose {
     Lone,
     /// It is the tail loss probe.
     TailProbe,
+    /// It is larger than others, to see whether the path carries it (black_hole.rs).
+    SizeProbe,
 }
 
 /// A connection's turn to send.
@@ -174,6 +177,10 @@ fn new_segment(conn: &mut Conn, state: &mut SendState, pipe: u32, window: u32, t
         return None;
     }
     let idle = conn.snd_nxt == conn.snd_una;
+    if let Some(size) = black_hole::probe_size(conn, state, window.saturating_sub(pipe), turn.now) {
+        let (seq, len) = (conn.snd_nxt, u32::from(size));
+        return Some(Plan { seq, len, fin: false, again: None, purpose: Purpose::SizeProbe });
+    }
     let mut window = window;
     if idle && turn.follows_silence(conn) {
         conn.congestion.on_restart(turn.now, mss);

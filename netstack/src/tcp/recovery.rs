@@ -9,6 +9,7 @@
 //! The scoreboard knows what is in flight, SACKed and lost. With SACK, losses are RACK's; without, the third duplicate
 //! acknowledgment and each partial one stand for one. This file reacts to acknowledgments, recovery_timer.rs to timers.
 
+use super::black_hole;
 use super::congestion::{Ack, CongestionControl};
 use super::control_block::{Conn, Phase, flag};
 use super::delivery::{Delivery, Echo};
@@ -93,6 +94,15 @@ pub(crate) fn note_sack(
     dsack
 }
 
+/// Nothing is in flight; the peer may still report that the last probe was a duplicate (RFC 8985 §7.4.2).
+#[cold]
+pub(crate) fn on_late_duplicate(conn: &mut Conn, blocks: &Blocks, counters: &mut TcpCounters) {
+    if let Some(&(_, end)) = blocks.as_slice().first().filter(|block| block.1.at_or_before(conn.snd_una)) {
+        counters.bump(TcpCounter::DsackReceived);
+        conn.probe.judge(conn.snd_una, Some(end), true);
+    }
+}
+
 /// Bytes in the network (RFC 6675 §4, SetPipe).
 #[inline]
 pub(crate) fn pipe(conn: &Conn, state: &SendState) -> u32 {
@@ -140,6 +150,9 @@ pub(crate) fn on_ack(
             || delivery.reordered
             || conn.probe.is_out());
     let delivered = if usual { delivery.bytes } else { unusual(conn, state, arrival, delivery, counters) };
+    if delivery.size_probe {
+        black_hole::probe_arrived(conn, now);
+    }
     let rate =
         delivery.newest.and_then(|newest| state.sampler.on_delivered(&conn.totals, &newest, now, conn.rtt.min_us()));
     let window = conn.congestion.window();
@@ -183,7 +196,9 @@ fn unusual(
         mark_by_duplicates(conn, state, arrival, before);
     }
     detect(conn, state, arrival.now);
-    if state.board.lost() > 0 && matches!(conn.phase, Phase::Open | Phase::Reduced) {
+    // The loss of a probe of the segment size alone is none of congestion.
+    let congested = conn.totals.lost != lost_before;
+    if congested && matches!(conn.phase, Phase::Open | Phase::Reduced) {
         enter(conn, state, arrival.now, delivery.bytes, counters);
     }
     if matches!(conn.phase, Phase::Recovery | Phase::Reduced) {
@@ -374,6 +389,10 @@ fn mark_by_duplicates(conn: &mut Conn, state: &mut SendState, arrival: &Arrival,
 fn lose(conn: &mut Conn, state: &mut SendState, key: u32, now: Instant) {
     let Some(&record) = state.board.get(key) else { return };
     let bytes = state.board.mark_lost(key);
+    if record.has(mark::SIZE_PROBE) {
+        state.forced = true;
+        return black_hole::probe_lost(conn, now);
+    }
     if bytes > 0 {
         conn.totals.lost += u64::from(bytes);
         let segment = record.snapshot.lost_segment(&conn.totals, bytes, record.has(mark::APP_LIMITED));

@@ -1,6 +1,7 @@
 //! Loss recovery by time: the retransmission timeout (RFC 6298), the reordering timer (RFC 8985 §6.3), and what is sent
 //! again without a loss.
 
+use super::black_hole;
 use super::congestion::CongestionControl;
 use super::control_block::{Conn, Phase, flag};
 use super::prr::{Prr, Step};
@@ -31,6 +32,10 @@ pub(crate) fn on_timeout(conn: &mut Conn, state: &mut SendState, now: Instant, c
     conn.probe.end();
     conn.phase = Phase::Loss;
     conn.recover = conn.snd_nxt;
+    if black_hole::on_timeout(conn, state, now) {
+        counters.bump(TcpCounter::BlackHoles);
+        state.board.recut(u32::from(conn.mss));
+    }
 }
 
 fn take_all_for_lost(conn: &mut Conn, state: &mut SendState, now: Instant, again: bool, counters: &mut TcpCounters) {

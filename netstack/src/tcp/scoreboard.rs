@@ -35,6 +35,8 @@ pub(crate) mod mark {
     pub(crate) const FIN: u8 = 4;
     /// The application, not the window, limited sending when it left.
     pub(crate) const APP_LIMITED: u8 = 8;
+    /// It left as part of a larger segment, to see whether the path carries that (RFC 4821).
+    pub(crate) const SIZE_PROBE: u8 = 16;
 }
 
 /// A segment that was sent.

@@ -35,7 +35,22 @@ pub(crate) enum Deadline {
 /// Starts the deadline of a timeout or of a window probe from now (RFC 6298 §5).
 #[inline]
 pub(crate) fn restart_retransmit(conn: &mut Conn, shared: &Shared, now: Instant) {
-    conn.retransmit_at = now.plus_micros(conn.rtt.rto_us(conn.backoff, shared.rto));
+    let at = now.plus_micros(conn.rtt.rto_us(conn.backoff, shared.rto));
+    conn.retransmit_at = if conn.state.is_synchronized() { capped(conn, at) } else { at };
+}
+
+/// `at`, but no later than the user timeout (RFC 9293 §3.9.1.1).
+#[inline]
+pub(super) fn capped(conn: &Conn, at: Instant) -> Instant {
+    match conn.user_timeout_ms {
+        0 => at,
+        limit => at.min(after(conn.progress_at, limit)),
+    }
+}
+
+/// Data has been unacknowledged for too long.
+fn is_overdue(conn: &Conn, now: Instant) -> bool {
+    conn.user_timeout_ms > 0 && after(conn.progress_at, conn.user_timeout_ms) <= now
 }
 
 /// Starts the retransmission timeout of what is in flight from now (RFC 6298 §5.1, §5.3).
@@ -58,7 +73,7 @@ pub(crate) fn choose(conn: &mut Conn, state: &SendState, now: Instant) {
     // RFC 8985 §7.2: a probe takes the place of a timeout that would come before it.
     let early = deadline != Deadline::Probe && state.rto_at < at;
     conn.deadline = if early { Deadline::Retransmit } else { deadline };
-    conn.retransmit_at = at.min(state.rto_at);
+    conn.retransmit_at = capped(conn, at.min(state.rto_at));
 }
 
 /// RFC 8985 §7.2: with SACK, outside of recovery, with nothing SACKed, one at a time.
@@ -82,6 +97,7 @@ pub(crate) fn watch_window(conn: &mut Conn, shared: &Shared, now: Instant) {
     let waiting = conn.send_queued > 0 && conn.snd_nxt == conn.snd_una && conn.state.can_transmit();
     if waiting && conn.retransmit_at == Instant::FAR_FUTURE && !shared.pacing.is_set(conn.send) {
         conn.deadline = Deadline::Window;
+        conn.progress_at = now;
         restart_retransmit(conn, shared, now);
     }
 }
@@ -101,6 +117,10 @@ pub(crate) fn fire(conn: &mut Conn, index: u32, shared: &mut Shared, ctx: &mut C
     if conn.retransmit_at <= ctx.now {
         outcome = match conn.state {
             State::SynSent | State::SynReceived => handshake_timeout(conn, shared, ctx.now),
+            _ if is_overdue(conn, ctx.now) => {
+                shared.counters.bump(TcpCounter::EndUserTimeout);
+                give_up(conn, shared, ctx)
+            }
             _ => match conn.deadline {
                 Deadline::Window => probe_window(conn, shared, ctx),
                 Deadline::Retransmit => data_timeout(conn, shared, ctx),
@@ -137,6 +157,7 @@ fn handshake_timeout(conn: &mut Conn, shared: &mut Shared, now: Instant) -> Outc
 
 fn data_timeout(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
     if conn.retries >= shared.config.data_retries {
+        shared.counters.bump(TcpCounter::EndTimedOut);
         return give_up(conn, shared, ctx);
     }
     shared.counters.bump(TcpCounter::Timeouts);
@@ -146,7 +167,7 @@ fn data_timeout(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outc
         // RFC 6298 §5.5, §5.6
         conn.backoff = conn.backoff.saturating_add(1).min(16);
         restart_timeout(conn, state, shared.rto, ctx.now);
-        conn.retransmit_at = state.rto_at;
+        conn.retransmit_at = capped(conn, state.rto_at);
     }
     conn.retries = conn.retries.saturating_add(1);
     if conn.retries >= FORGET_PATH_AFTER {
@@ -164,7 +185,7 @@ fn early(conn: &mut Conn, shared: &mut Shared, now: Instant) -> Outcome {
         // RFC 8985 §7.3: the timeout starts anew with the probe.
         restart_timeout(conn, state, shared.rto, now);
         conn.deadline = Deadline::Retransmit;
-        conn.retransmit_at = state.rto_at;
+        conn.retransmit_at = capped(conn, state.rto_at);
     } else {
         recovery_timer::on_reordering_timer(conn, state, now, &mut shared.counters);
         state.rto_at = state.rto_at.max(now);
@@ -176,6 +197,7 @@ fn early(conn: &mut Conn, shared: &mut Shared, now: Instant) -> Outcome {
 /// RFC 9293 §3.8.6.1: at increasing intervals, for as long as the peer answers.
 fn probe_window(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
     if conn.probes >= shared.config.data_retries {
+        shared.counters.bump(TcpCounter::EndTimedOut);
         return give_up(conn, shared, ctx);
     }
     conn.probes += 1;
@@ -187,7 +209,6 @@ fn probe_window(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outc
 }
 
 fn give_up(conn: &mut Conn, shared: &mut Shared, ctx: &mut Ctx<'_>) -> Outcome {
-    shared.counters.bump(TcpCounter::EndTimedOut);
     shared.counters.bump(TcpCounter::ResetTimedOut);
     emit::send_reset(conn, shared, ctx);
     Outcome::End(EndReason::TimedOut)

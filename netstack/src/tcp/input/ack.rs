@@ -62,7 +62,12 @@ fn is_duplicate(conn: &Conn, segment: &Segment) -> bool {
 /// Takes an acknowledgment of what is in flight, with its SACK blocks; true when it covers our FIN.
 #[inline]
 pub(super) fn take(conn: &mut Conn, index: u32, segment: &Segment, shared: &mut Shared, now: Instant) -> bool {
-    let Some(state) = shared.send.get_mut(conn.send).filter(|_| conn.snd_nxt != conn.snd_una) else { return false };
+    let Some(state) = shared.send.get_mut(conn.send).filter(|_| conn.snd_nxt != conn.snd_una) else {
+        if !segment.sack.is_empty() && conn.has(flag::SACK) {
+            recovery::on_late_duplicate(conn, &segment.sack, &mut shared.counters);
+        }
+        return false;
+    };
     let fin = if conn.has(flag::LONE) && lone::is_all_of(conn, segment) {
         shared.memory.queued -= state.acknowledge(conn.outstanding() as usize);
         lone::acknowledged(conn, now);
@@ -103,6 +108,7 @@ fn take_recorded(conn: &mut Conn, segment: &Segment, shared: &mut Shared, now: I
     let rtt_us = measure(conn, &delivery, echo, bytes > 0, now);
     if bytes > 0 {
         conn.retries = 0;
+        conn.progress_at = now;
         // RFC 6298 §5 (Karn): only a measurement ends the back-off. One that only spaced window probes ends here.
         if rtt_us.is_some() || conn.deadline == Deadline::Window {
             conn.backoff = 0;

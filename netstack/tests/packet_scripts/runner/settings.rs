@@ -75,6 +75,7 @@ impl Settings {
             "fin_wait_2" => tcp.fin_wait_2 = seconds(value)?,
             "rto_min" => tcp.rto_min = seconds(value)?,
             "rto_max" => tcp.rto_max = seconds(value)?,
+            "user_timeout" => tcp.user_timeout = Some(seconds(value)?),
             "delayed_ack" => tcp.delayed_ack = seconds(value)?,
             "challenge_interval" => tcp.challenge_interval = seconds(value)?,
             "keep_alive" => tcp.keep_alive = Some(keep_alive(value)?),
