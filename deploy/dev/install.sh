@@ -11,7 +11,7 @@ case $want in run | test) ;; *) echo "usage: install.sh run|test" >&2; exit 2 ;;
 needs=(ip:iproute2 ethtool:ethtool curl:curl cc:gcc)
 if [ "$want" = test ]; then
     needs+=(ping:iputils-ping tcpdump:tcpdump wrk:wrk nginx:nginx-light valgrind:valgrind
-        shellcheck:shellcheck c++:g++)
+        shellcheck:shellcheck c++:g++ dnsmasq:dnsmasq-base)
 fi
 
 missing=()

@@ -11,7 +11,7 @@ set -euo pipefail
 usage() { sed -n '2s/^# //p' "$0" >&2; exit 2; }
 
 folder=$(cd "$(dirname "$0")" && pwd)
-targets=(h1_bytes h1_response stack_frames tcp_sender tcp_options route_language configuration)
+targets=(h1_bytes h1_response stack_frames tcp_sender tcp_options ndp dhcp icmp fragments route_language configuration)
 seconds=${1:-}
 [[ $seconds =~ ^[0-9]+$ ]] || usage
 if [[ $# -ge 2 ]]; then

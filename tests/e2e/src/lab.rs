@@ -27,6 +27,11 @@ pub enum Wire {
     },
     /// A tap interface that AnyGate makes; the kernel is at its other end.
     Tap,
+    /// The same, and AnyGate acquires its addresses: by DHCP and from router advertisements.
+    TapAcquiring {
+        /// Queues of the tap, each with a worker.
+        queues: u32,
+    },
 }
 
 impl Wire {
@@ -80,7 +85,7 @@ impl Lab {
                 connect(&client, &server, queues);
                 server
             }
-            Wire::Tap => Arc::clone(&client),
+            Wire::Tap | Wire::TapAcquiring { .. } => Arc::clone(&client),
         };
         Some(Lab { wire, client, server, folder: make_folder() })
     }
@@ -120,7 +125,11 @@ impl Lab {
             Wire::Tap => format!(
                 "ports:\n  - kind: tap\n    interface: {SERVER_INTERFACE}\n    \
                  addresses: [{SERVER_V4}/24, \"{SERVER_V6}/64\"]\n    \
-                 host_addresses: [10.77.0.2/24, \"fd77::2/64\"]\n"
+                 duplicate_address_detection: false\n    host_addresses: [10.77.0.2/24, \"fd77::2/64\"]\n"
+            ),
+            Wire::TapAcquiring { queues } => format!(
+                "ports:\n  - kind: tap\n    interface: {SERVER_INTERFACE}\n    queues: {queues}\n    \
+                 dhcp4: true\n    slaac: true\n    host_addresses: [10.77.0.2/24, \"fd77::2/64\"]\n"
             ),
         }
     }

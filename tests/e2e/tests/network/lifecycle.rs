@@ -19,7 +19,7 @@ fn nothing_is_left(lab: &Lab, server: &Server) {
         Wire::AfXdp { .. } => {
             wait_until("the XDP program is gone", Duration::from_secs(5), || !lab.link().contains("xdp"));
         }
-        Wire::Tap => {
+        Wire::Tap | Wire::TapAcquiring { .. } => {
             let links = lab.server().sh("ip -brief link");
             assert!(!links.contains("ag0"), "{links}");
         }

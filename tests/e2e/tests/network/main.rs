@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests own a clock")]
 
+mod acquired;
 mod answers;
 mod control;
 mod lifecycle;
