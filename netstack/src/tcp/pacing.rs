@@ -20,8 +20,9 @@ use crate::time::Instant;
 pub(crate) const TICK: Duration = Duration::from_micros(50);
 /// Below this round-trip time, in microseconds, a window is gone within a few ticks: acknowledgments are clock enough.
 const LEAST_RTT_US: u32 = 200;
-/// Segments in flight up to which nothing is held back (RFC 6928's initial window).
-const FREE_SEGMENTS: u32 = 10;
+/// Segments in flight up to which nothing is held back: an initial window (RFC 6928) and what its acknowledgments let
+/// out, so that an answer of some 64 KiB takes no longer than without pacing.
+const FREE_SEGMENTS: u32 = 20;
 /// Time for which a batch lasts, as a fraction of a second.
 const BATCHES_A_SECOND: u64 = 2_000;
 /// Bytes of one batch at most.

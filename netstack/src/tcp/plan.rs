@@ -63,8 +63,8 @@ impl Turn {
     /// RFC 5681 §4.1: nothing was sent for longer than a timeout.
     #[inline]
     pub(super) fn follows_silence(&self, conn: &Conn) -> bool {
-        let quiet_ms = clock_ms(self.now).wrapping_sub(conn.sent_ms);
-        u64::from(quiet_ms) * 1_000 > conn.rtt.rto_us(0, self.rto)
+        let quiet_us = u64::from(clock_ms(self.now).wrapping_sub(conn.sent_ms)) * 1_000;
+        quiet_us > self.rto.least_us() && quiet_us > conn.rtt.rto_us(0, self.rto)
     }
 
     /// True when pacing holds the next segment back.

@@ -125,6 +125,12 @@ impl RtoBounds {
         let micros = |bound: Duration| bound.as_micros().min(1 << 40) as u64;
         RtoBounds { min_us: micros(min), max_us: micros(max) }
     }
+
+    /// No timeout that follows from a measurement is shorter, in microseconds.
+    #[inline]
+    pub(crate) fn least_us(&self) -> u64 {
+        self.min_us.min(self.max_us)
+    }
 }
 
 #[cfg(test)]

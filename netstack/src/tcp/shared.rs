@@ -154,7 +154,9 @@ impl Shared {
     /// Gives the send state back: nothing is queued or in flight.
     #[inline]
     pub(crate) fn release_send(&mut self, conn: &mut Conn) {
-        self.pacing.cancel(conn.send);
+        if !self.pacing.is_empty() {
+            self.pacing.cancel(conn.send);
+        }
         self.memory.queued -= self.send.get(conn.send).map_or(0, SendState::held);
         self.send.give_back(&mut conn.send);
     }
