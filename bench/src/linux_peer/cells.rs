@@ -205,6 +205,11 @@ pub struct ShareCell {
 }
 
 impl ShareCell {
+    /// Runs of the cell.
+    pub fn runs(&self) -> usize {
+        if self.counts { 3 } else { 1 }
+    }
+
     /// For progress and selection.
     pub fn text(&self) -> String {
         let [ours, kernel] = self.flows;

@@ -101,6 +101,11 @@ pub struct PathConfig {
 }
 
 impl PathConfig {
+    /// The file of that ending beside a recorded run. Names of cells have points, which are no endings.
+    fn recorded(&self, ending: &str) -> Option<PathBuf> {
+        self.record.as_ref().map(|record| PathBuf::from(format!("{}.{ending}", record.display())))
+    }
+
     /// Pause between two looks of the bridge: eight frames' time, as NICs hold interrupts back, and never so long that
     /// it counts beside a delay.
     fn quantum(&self) -> Duration {
@@ -150,7 +155,7 @@ impl Lane {
         host::command("ip", &["tcp_metrics", "flush", "all"])?;
         self.in_endpoints(|| host::command("ip", &["tcp_metrics", "flush", "all"]))??;
         let (done, begun) = channel();
-        let capture = path.record.as_ref().map(|record| record.with_extension("pcapng"));
+        let capture = path.recorded("pcapng");
         let links = Box::new(path.links.clone());
         let quantum = path.quantum();
         let order = bridge::Order::Begin { links, seed: path.seed, quantum, capture, done };
@@ -168,7 +173,7 @@ impl Lane {
     /// Makes our endpoint listen.
     pub fn start_ours(&self, tcp: TcpConfig, path: &PathConfig, ledger: Arc<Ledger>) -> Result<(), BenchError> {
         let (done, begun) = channel();
-        let trace = path.record.as_ref().map(|record| record.with_extension("csv"));
+        let trace = path.recorded("csv");
         let begin = ours::Begin { tcp, seed: path.seed, ledger, trace, done };
         self.ours.send(ours::Order::Begin(Box::new(begin))).map_err(|_| gone("endpoint"))?;
         begun.recv().map_err(|_| gone("endpoint"))?.map_err(BenchError::new)

@@ -2,7 +2,7 @@
 //! together again.
 
 use super::LinuxPeerArgs;
-use super::cells::{self, BulkCell, RequestCell, ShareCell};
+use super::cells::{self, BulkCell, Path, RequestCell, ShareCell};
 use super::dispatch::{Job, Room, run_all};
 use super::lane::{Lane, PathConfig, Rival};
 use super::table::{BulkRow, RequestRow, ShareRow, Table};
@@ -16,8 +16,6 @@ use std::time::Duration;
 
 /// Clients that ask for short answers at the same time.
 const REQUEST_CLIENTS: usize = 6;
-/// Runs of a fairness cell.
-const SHARE_RUNS: usize = 3;
 /// A run that the machine limited is made again so often at most.
 const SECOND_TRIES: usize = 2;
 
@@ -62,7 +60,7 @@ fn jobs<'a>(args: &'a LinuxPeerArgs, wanted: &Wanted) -> Vec<Job<'a, Outcome>> {
         jobs.extend(Rival::BOTH.map(|rival| request_job(args, *cell, rival)));
     }
     for cell in &wanted.share {
-        jobs.extend((0..SHARE_RUNS).map(|run| share_job(args, *cell, run)));
+        jobs.extend((0..cell.runs()).map(|run| share_job(args, *cell, run)));
     }
     jobs
 }
@@ -89,7 +87,7 @@ fn collect(args: &LinuxPeerArgs, wanted: Wanted, mut outcomes: impl Iterator<Ite
         table.requests.push(RequestRow::new(cell, runs_of));
     }
     for cell in wanted.share {
-        let runs = (0..SHARE_RUNS).filter_map(|_| match outcomes.next() {
+        let runs = (0..cell.runs()).filter_map(|_| match outcomes.next() {
             Some(Some(Outcome::Share(outcome))) => Some(outcome),
             _ => None,
         });
@@ -105,7 +103,7 @@ fn runs(args: &LinuxPeerArgs, cell: &BulkCell) -> usize {
 /// Processor cores that a run which carries `mbit` megabits a second uses: measured on the reports' machine. The faster, the
 /// more frames are handled at once.
 fn cores(mbit: f64) -> f64 {
-    0.02 + 0.0013 * mbit.min(100.0) + 0.0004 * (mbit - 100.0).max(0.0)
+    0.015 + 0.0009 * mbit.min(100.0) + 0.00035 * (mbit - 100.0).max(0.0)
 }
 
 /// The seed of a run: the same for both rivals.
@@ -114,14 +112,16 @@ fn seed(args: &LinuxPeerArgs, cell: &str, run: usize) -> u64 {
     Rng::new(mixed.wrapping_add(run as u64)).next_u64()
 }
 
+/// A run's path, and where the run is recorded if it is.
+fn path_config(args: &LinuxPeerArgs, path: &Path, seed: u64, name: &str) -> PathConfig {
+    let file = name.replace([' ', '/'], "_");
+    let record = args.record.as_ref().map(|folder| folder.join(file));
+    PathConfig { links: [path.link(), path.link()], seed, record }
+}
+
 fn bulk_job(args: &LinuxPeerArgs, cell: BulkCell, rival: Rival, run: usize) -> Job<'_, Outcome> {
     let name = format!("{}, {}, run {run}", cell.text(), rival.name());
-    let file = name.replace([' ', '/'], "_");
-    let path = PathConfig {
-        links: [cell.path.link(), cell.path.link()],
-        seed: seed(args, &cell.text(), run),
-        record: args.record.as_ref().map(|folder| folder.join(&file)),
-    };
+    let path = path_config(args, &cell.path, seed(args, &cell.text(), run), &name);
     let time = args.bulk_time(cell.path.rtt());
     let work = move |lane: &Lane| {
         let mut outcome = work::bulk(lane, &path, rival, cell.way, time, Control::cubic())?;
@@ -137,21 +137,19 @@ fn bulk_job(args: &LinuxPeerArgs, cell: BulkCell, rival: Rival, run: usize) -> J
 }
 
 fn request_job(args: &LinuxPeerArgs, cell: RequestCell, rival: Rival) -> Job<'_, Outcome> {
-    let path =
-        PathConfig { links: [cell.path.link(), cell.path.link()], seed: seed(args, &cell.text(), 0), record: None };
+    let name = format!("{}, {}", cell.text(), rival.name());
+    let path = path_config(args, &cell.path, seed(args, &cell.text(), 0), &name);
     let time = Duration::from_secs(if args.quick { 4 } else { 30 });
     let work = move |lane: &Lane| {
         let done = work::requests(lane, &path, rival, cell.answer_bytes, REQUEST_CLIENTS, time);
         done.map(Outcome::Requests)
     };
-    let name = format!("{}, {}", cell.text(), rival.name());
     Job { cost: cores(cell.path.expected_mbit() / 2.0), time, name, work: Box::new(work) }
 }
 
 fn share_job(args: &LinuxPeerArgs, cell: ShareCell, run: usize) -> Job<'_, Outcome> {
     let name = format!("{}, run {run}", cell.text());
-    let path =
-        PathConfig { links: [cell.path.link(), cell.path.link()], seed: seed(args, &cell.text(), run), record: None };
+    let path = path_config(args, &cell.path, seed(args, &cell.text(), run), &name);
     let [warm_up, time] = if args.quick { [3, 10] } else { [10, 30] }.map(Duration::from_secs);
     let work = move |lane: &Lane| work::share(lane, &path, cell.flows, warm_up, time, cell.control).map(Outcome::Share);
     Job { cost: cores(cell.path.expected_mbit()), time: warm_up + time, name, work: Box::new(work) }

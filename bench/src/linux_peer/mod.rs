@@ -66,7 +66,7 @@ pub struct LinuxPeerArgs {
     /// Number that every random decision is made from
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Folder for a capture (pcapng) of each bulk run and a trace (CSV) of our windows; use it with --only
+    /// Folder for a capture (pcapng) of each run and a trace (CSV) of our windows; use it with --only
     #[arg(long)]
     pub record: Option<PathBuf>,
     /// Where the report goes
