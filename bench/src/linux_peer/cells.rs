@@ -165,10 +165,10 @@ impl BulkCell {
     /// Runs of the cell: the more chance decides, the more.
     pub fn runs(&self) -> usize {
         match self.path.trouble {
-            Trouble::Loss(0) => 3,
+            Trouble::Loss(0) if self.path.buffer == Buffer::Deep => 3,
             Trouble::Loss(..=1_000) => 7,
-            Trouble::Loss(..=10_000) | Trouble::Bursts => 9,
-            Trouble::Loss(_) => 11,
+            Trouble::Loss(..=10_000) | Trouble::Bursts => 11,
+            Trouble::Loss(_) => 15,
             _ => 5,
         }
     }
@@ -214,8 +214,10 @@ impl ShareCell {
     pub fn text(&self) -> String {
         let [ours, kernel] = self.flows;
         let Control { ours: control, kernel: kernels } = self.control;
-        let flows = format!("{ours} × anygate {control:?} beside {kernel} × linux {kernels}").to_lowercase();
-        format!("{}, {flows}", self.path.text())
+        let ours = (ours > 0).then(|| format!("{ours} × anygate {}", control.name()));
+        let kernels = (kernel > 0).then(|| format!("{kernel} × linux {kernels}"));
+        let flows: Vec<String> = ours.into_iter().chain(kernels).collect();
+        format!("{}, {}", self.path.text(), flows.join(" beside "))
     }
 }
 
@@ -231,18 +233,22 @@ pub fn share_cells(quick: bool) -> Vec<ShareCell> {
     if quick {
         return vec![usual([1, 1])];
     }
-    // The kernel beside itself shows what fairness CUBIC has of its own on that path.
-    let itself = |cell: ShareCell| ShareCell { flows: [0, 2], counts: false, ..cell };
-    let single = [
+    // Either beside itself shows what fairness CUBIC has of its own on that path.
+    let with_itself = |cell: ShareCell| {
+        let flows = cell.flows.iter().sum();
+        [cell.flows, [0, flows], [flows, 0]].map(|flows| ShareCell { flows, counts: flows == cell.flows, ..cell })
+    };
+    let mixed = [
         usual([1, 1]),
         cell(10, 40, Buffer::Bdp, [1, 1]),
         cell(100, 100, Buffer::Bdp, [1, 1]),
         cell(100, 20, Buffer::Shallow, [1, 1]),
         cell(100, 20, Buffer::Deep, [1, 1]),
         cell(1000, 20, Buffer::Bdp, [1, 1]),
+        usual([2, 2]),
+        cell(100, 100, Buffer::Bdp, [2, 2]),
     ];
-    let mut cells: Vec<ShareCell> = single.into_iter().flat_map(|cell| [cell, itself(cell)]).collect();
-    cells.extend([usual([2, 2]), cell(100, 100, Buffer::Bdp, [2, 2])]);
+    let mut cells: Vec<ShareCell> = mixed.into_iter().flat_map(with_itself).collect();
     cells.push(ShareCell { control: Control { kernel: "bbr", ..Control::cubic() }, counts: false, ..usual([1, 1]) });
     cells
 }

@@ -150,7 +150,7 @@ fn request_job(args: &LinuxPeerArgs, cell: RequestCell, rival: Rival) -> Job<'_,
 fn share_job(args: &LinuxPeerArgs, cell: ShareCell, run: usize) -> Job<'_, Outcome> {
     let name = format!("{}, run {run}", cell.text());
     let path = path_config(args, &cell.path, seed(args, &cell.text(), run), &name);
-    let [warm_up, time] = if args.quick { [3, 10] } else { [10, 30] }.map(Duration::from_secs);
+    let [warm_up, time] = args.share_times(cell.path.rtt());
     let work = move |lane: &Lane| work::share(lane, &path, cell.flows, warm_up, time, cell.control).map(Outcome::Share);
     Job { cost: cores(cell.path.expected_mbit()), time: warm_up + time, name, work: Box::new(work) }
 }

@@ -58,7 +58,7 @@ pub struct LinuxPeerArgs {
     #[arg(long)]
     pub runs: Option<usize>,
     /// Runs at the same time
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 32)]
     pub lanes: usize,
     /// Processor cores that all runs together may use, roughly; without it half of those there are
     #[arg(long)]
@@ -133,6 +133,16 @@ impl LinuxPeerArgs {
             (false, true) => 8.0,
         };
         Duration::from_secs_f64(self.seconds.unwrap_or(usual).max(0.1))
+    }
+
+    /// Times of a run of fairness: until it counts, and counted. CUBIC shares the slower the longer the way is.
+    fn share_times(&self, rtt: Duration) -> [Duration; 2] {
+        let seconds = match (self.quick, rtt >= LONG_RTT) {
+            (true, _) => [3, 10],
+            (false, false) => [15, 45],
+            (false, true) => [30, 60],
+        };
+        seconds.map(Duration::from_secs)
     }
 
     /// How much goes on at once.
