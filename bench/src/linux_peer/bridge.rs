@@ -37,6 +37,8 @@ use std::time::Duration;
 const BURST_FRAMES: usize = 64;
 /// Longest sleep: how soon an order is seen.
 const REST: Duration = Duration::from_millis(5);
+/// Shortest sleep when nothing moved: under real-time priority a thread that never sleeps has its core for itself.
+const LEAST_REST: Duration = Duration::from_micros(10);
 /// Where an Ethernet frame of IPv4 has its destination address.
 const DESTINATION: std::ops::Range<usize> = 30..34;
 
@@ -260,7 +262,7 @@ impl Bridge {
         let due = self.pipes.iter().filter_map(Pipe::next_arrival).min();
         let until_due = due.map_or(REST, |due| due.saturating_since(now).min(REST));
         if until_due.is_zero() || !self.legs.iter_mut().all(|leg| leg.open.port.prepare_sleep()) {
-            return;
+            return host::nap(LEAST_REST);
         }
         let descriptors = self.legs.iter().filter_map(|leg| leg.open.port.wait_fd());
         let mut polled: Vec<PollFd<'_>> = descriptors.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();

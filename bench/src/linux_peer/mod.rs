@@ -88,6 +88,8 @@ pub fn run(args: &LinuxPeerArgs) -> Result<(), BenchError> {
     if let Some(folder) = &args.record {
         fs::create_dir_all(folder).map_err(|e| BenchError::io("create the folder of records", e))?;
     }
+    // Asked before: the tree may change while it is measured.
+    let provenance = provenance();
     let measured = measure::measure(args, clock);
     let mut notes = Vec::new();
     if !host::realtime_allowed() {
@@ -95,7 +97,7 @@ pub fn run(args: &LinuxPeerArgs) -> Result<(), BenchError> {
             "real-time priority is not allowed here (chrt -f 1): what else the machine does disturbs the runs".into(),
         );
     }
-    let origin = Origin { provenance: provenance(), method: method(args), notes };
+    let origin = Origin { provenance, method: method(args), notes };
     println!("{}", measured.verdict.text());
     write(args, &origin, &measured)
 }

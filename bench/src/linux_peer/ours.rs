@@ -5,6 +5,7 @@ use super::application::Application;
 use super::bridge::thread_time;
 use super::ledger::Ledger;
 use crate::error::BenchError;
+use crate::host;
 use crate::ports::{ClientPort, open_queue};
 use anygate::clock::Clock;
 use netstack::rng::Seed;
@@ -27,6 +28,8 @@ use std::time::Duration;
 const BURST_FRAMES: usize = 64;
 /// Longest sleep: how soon an order is seen.
 const REST: Duration = Duration::from_millis(5);
+/// Shortest sleep when nothing moved: under real-time priority a thread that never sleeps has its core for itself.
+const LEAST_REST: Duration = Duration::from_micros(10);
 /// Between two lines of a trace.
 const TRACE_STEP: Duration = Duration::from_millis(5);
 
@@ -199,7 +202,7 @@ impl Ours {
         let due = self.run.as_ref().and_then(|run| run.stack.poll_timeout());
         let until_due = due.map_or(REST, |due| due.saturating_since(now).min(REST));
         if until_due.is_zero() || !self.outgoing.is_empty() || !self.open.port.prepare_sleep() {
-            return;
+            return host::nap(LEAST_REST);
         }
         let Some(descriptor) = self.open.port.wait_fd() else { return };
         let mut polled = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];

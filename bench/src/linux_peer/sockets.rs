@@ -3,13 +3,15 @@
 use super::ledger::{Ledger, bump};
 use super::protocol::{PORT, Place, REQUEST_BYTES, Request};
 use crate::error::BenchError;
+use crate::host;
 use anygate::clock::Clock;
 use netstack::Instant;
 use rustix::net::sockopt;
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,9 +25,13 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The endpoint on kernel sockets, in the namespace of the thread that started it.
 pub struct SocketEndpoint {
     stop: Arc<AtomicBool>,
-    accepted: Arc<Mutex<Vec<TcpStream>>>,
+    open: Arc<Open>,
     listener: JoinHandle<()>,
 }
+
+/// The connections that are open, by the order in which they came. One that ends is taken out: a second descriptor for
+/// every connection of a run would soon be more than a process may have.
+type Open = Mutex<BTreeMap<u64, TcpStream>>;
 
 impl SocketEndpoint {
     /// Begins to listen on `address`; accepted connections use the congestion control called `congestion`.
@@ -35,41 +41,55 @@ impl SocketEndpoint {
         // Accepted sockets inherit it.
         sockopt::set_tcp_congestion(&listener, congestion)
             .map_err(|e| BenchError::io(&format!("use {congestion}"), e.into()))?;
-        let (stop, accepted) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-        let (stopped, streams) = (Arc::clone(&stop), Arc::clone(&accepted));
+        let (stop, open) = (Arc::new(AtomicBool::new(false)), Arc::<Open>::default());
+        let (stopped, streams) = (Arc::clone(&stop), Arc::clone(&open));
         let listener = thread::spawn(move || accept(&listener, &stopped, &streams, &ledger));
-        Ok(SocketEndpoint { stop, accepted, listener })
+        Ok(SocketEndpoint { stop, open, listener })
     }
 
     /// Resets what is open and waits for every thread.
     pub fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
         // The listener's thread waits for those of its connections, which end when their sockets do.
-        let streams = std::mem::take(&mut *self.accepted.lock().unwrap_or_else(PoisonError::into_inner));
-        streams.into_iter().for_each(abort);
+        abort_all(&self.open);
         let _ = self.listener.join();
     }
 }
 
-fn accept(listener: &TcpListener, stop: &AtomicBool, accepted: &Mutex<Vec<TcpStream>>, ledger: &Arc<Ledger>) {
+fn accept(listener: &TcpListener, stop: &AtomicBool, open: &Open, ledger: &Arc<Ledger>) {
     thread::scope(|scope| {
-        while !stop.load(Ordering::Relaxed) {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    let Ok(copy) = stream.try_clone() else { continue };
-                    accepted.lock().unwrap_or_else(PoisonError::into_inner).push(copy);
-                    scope.spawn(|| {
+        for number in 0.. {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let accepted = listener.accept().and_then(|(stream, _)| Ok((stream.try_clone()?, stream)));
+            match accepted {
+                Ok((copy, stream)) => {
+                    locked(open).insert(number, copy);
+                    scope.spawn(move || {
                         if serve(stream, ledger).is_err() {
                             bump(&ledger.broken);
                         }
+                        locked(open).remove(&number);
                     });
                 }
-                Err(_) => wait_readable(listener),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_readable(listener),
+                // Out of descriptors, say: the listener stays readable. Under real-time priority, trying again at once
+                // would keep everybody else from the processor.
+                Err(_) => host::nap(LOOK),
             }
         }
-        let late = std::mem::take(&mut *accepted.lock().unwrap_or_else(PoisonError::into_inner));
-        late.into_iter().for_each(abort);
+        abort_all(open);
     });
+}
+
+fn abort_all(open: &Open) {
+    let streams = std::mem::take(&mut *locked(open));
+    streams.into_values().for_each(abort);
+}
+
+fn locked(open: &Open) -> MutexGuard<'_, BTreeMap<u64, TcpStream>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn wait_readable(listener: &TcpListener) {
