@@ -27,7 +27,7 @@ step "end to end, in network namespaces"
 ANYGATE_BIN_DIR=$target/release cargo test --locked -p e2e -- --test-threads=1 --nocapture 2>&1 | tee -a "$log"
 
 step "simulation, a fixed number of seeds"
-SIM_SEEDS=${SIM_SEEDS:-20000} cargo test -q --locked -p sim --test seeds 2>&1 | tee -a "$log"
+SIM_SEEDS=${SIM_SEEDS:-50000} cargo test -q --locked -p sim --test seeds 2>&1 | tee -a "$log"
 
 step "fuzz, short"
 tests/fuzz/run.sh "${FUZZ_SECONDS:-20}"

@@ -122,7 +122,9 @@ impl Stack {
         let host = Some(self.egress.host.next_at()).filter(|at| *at != Instant::FAR_FUTURE);
         let others = [self.egress.neighbors.next_deadline(), self.fragments.next_deadline(), self.tcp.poll_timeout()];
         let departure = self.departure.is_some() || self.egress.host.has_departed();
-        others.into_iter().chain([host, departure.then_some(Instant::ZERO)]).flatten().min()
+        // Memory pressure ends connections after the application had its turn (`settle`): that must not be slept over.
+        let at_once = departure || self.tcp.has_events();
+        others.into_iter().chain([host, at_once.then_some(Instant::ZERO)]).flatten().min()
     }
 
     /// The next thing learned of a neighbour that the other workers should be told.

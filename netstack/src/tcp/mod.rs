@@ -180,6 +180,11 @@ impl Tcp {
         }
     }
 
+    /// True when events wait to be polled.
+    pub fn has_events(&self) -> bool {
+        !self.shared.events.is_empty()
+    }
+
     /// When [`Tcp::handle_timeout`] has something to do, at the earliest.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let Shared { wheel, pacing, listeners, time_waits, .. } = &self.shared;

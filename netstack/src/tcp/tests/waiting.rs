@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::rig::{Rig, seg};
 use crate::counters::TcpCounter;
 use crate::tcp::{ConnOptions, EndReason, KeepAlive, ListenConfig, MemoryLimits, TcpConfig};
+use crate::time::Instant;
 
 fn with_keep_alive() -> (Rig, crate::tcp::ConnId) {
     let mut rig = Rig::new(TcpConfig::default());
@@ -57,6 +58,8 @@ fn without_keep_alive_an_idle_connection_has_no_timer() {
     rig.output();
     rig.input(seg("A", 4, 7, b""));
     rig.wait(Duration::from_secs(2));
+    assert_eq!(rig.stack.poll_timeout(), Some(Instant::ZERO), "events wait");
+    while rig.event().is_some() {}
     assert_eq!(rig.stack.poll_timeout(), None);
     rig.wait(Duration::from_secs(100_000));
     rig.input(seg("A", 4, 7, b"again"));

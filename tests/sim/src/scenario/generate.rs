@@ -20,61 +20,82 @@ struct Size {
     bulk_bytes: u32,
 }
 
-impl Scenario {
-    /// What `seed` means. The same for ever, as long as nothing is added to the space of scenarios.
-    pub fn from_seed(seed: u64) -> Scenario {
-        let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5ce9_a210);
-        let size = match rng.below(100) {
+impl Size {
+    fn draw(rng: &mut Rng) -> Size {
+        match rng.below(100) {
             0 => Size { jobs: 60, bulk_bytes: 60_000 },
             1 | 2 => Size { jobs: 4, bulk_bytes: 2_000_000 },
             3..=9 => Size { jobs: 16, bulk_bytes: 100_000 },
             _ => Size { jobs: 5, bulk_bytes: 60_000 },
-        };
-        let network: Network = knobs::draw(knobs::NETWORK, seed);
-        // A part of the seeds has a clean path, where speed lets other things meet.
-        let link = |side: u64| -> LinkConfig {
-            if seed % 8 == 7 {
-                return knobs::Base::base();
-            }
-            let mut link = knobs::draw(knobs::LINK, seed.wrapping_mul(2) + side);
-            if network.queues > 1 {
-                // A router's message comes to queue 0, whose worker does not know the connection.
-                link.mtu = None;
-            }
-            link
-        };
-        let tcp = |side: u64| knobs::draw(knobs::TCP, seed.wrapping_mul(2) + side);
-        let count = 1 + rng.below(size.jobs) as usize;
-        let spread = [0, 200, 3_000][rng.below(3) as usize];
-        let tcp = [tcp(0), tcp(1)];
-        let jobs: Vec<Job> = (0..count).map(|number| job(seed, number, size, spread, network.queues)).collect();
-        let unplugged = (rng.below(12) == 0).then(|| {
-            let start = Duration::from_millis(u64::from(rng.below(4_000)));
-            (start, start + Duration::from_millis(u64::from(rng.below(8_000))))
-        });
-        let reloads = (0..if rng.below(16) == 0 { 1 + rng.below(3) } else { 0 })
-            .map(|_| Duration::from_millis(u64::from(rng.below(3_000))))
-            .collect();
-        let backlog = if rng.below(8) == 0 { 1 + rng.below(4) as usize } else { 4_096 };
-        // A liar's frames may come to any queue, and its speaker sits at the first one.
-        let lies = network.queues == 1 && rng.below(5) == 0;
-        let liars: Vec<Liar> = (0..if lies { 1 + rng.below(3) } else { 0 }).map(|_| liar(&mut rng)).collect();
-        // Without cookies a flood keeps honest clients out of a small backlog, and that is no defect.
-        let defended = tcp[SERVER].syn_cookies != SynCookieMode::Off;
-        let backlog = if lies && !defended { 4_096 } else { backlog };
-        Scenario {
-            seed,
-            links: [link(0), link(1)],
-            network,
-            tcp,
-            jobs,
-            liars,
-            unplugged,
-            reloads,
-            backlog,
-            limit: LIMIT,
         }
     }
+}
+
+impl Scenario {
+    /// What `seed` means. The same for ever, as long as nothing is added to the space of scenarios.
+    pub fn from_seed(seed: u64) -> Scenario {
+        let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5ce9_a210);
+        let size = Size::draw(&mut rng);
+        let network: Network = knobs::draw(knobs::NETWORK, seed);
+        let count = 1 + rng.below(size.jobs) as usize;
+        let spread = [0, 200, 3_000][rng.below(3) as usize];
+        let side = |side: u64| seed.wrapping_mul(2) + side;
+        let mut scenario = Scenario {
+            seed,
+            links: [link(side(0), seed, &network), link(side(1), seed, &network)],
+            tcp: [knobs::draw(knobs::TCP, side(0)), knobs::draw(knobs::TCP, side(1))],
+            jobs: (0..count).map(|number| job(seed, number, size, spread, network.queues)).collect(),
+            unplugged: unplugged(&mut rng),
+            reloads: reloads(&mut rng),
+            backlog: if rng.below(8) == 0 { 1 + rng.below(4) as usize } else { 4_096 },
+            network,
+            liars: Vec::new(),
+            limit: LIMIT,
+        };
+        scenario.add_liars(&mut rng);
+        if scenario.may_refuse() {
+            // An old segment with a good cookie begins a connection; one that uses its port again would be taken for it.
+            scenario.jobs.iter_mut().for_each(|job| job.port_of = None);
+        }
+        scenario
+    }
+
+    fn add_liars(&mut self, rng: &mut Rng) {
+        // A liar's frames may come to any queue, and its speaker sits at the first one.
+        if self.network.queues > 1 || rng.below(5) > 0 {
+            return;
+        }
+        self.liars = (0..1 + rng.below(3)).map(|_| liar(rng)).collect();
+        if self.tcp[SERVER].syn_cookies == SynCookieMode::Off {
+            // Without cookies a flood keeps honest clients out of a small backlog, and that is no defect.
+            self.backlog = 4_096;
+        }
+    }
+}
+
+/// What the path does in one direction. A part of the seeds has a clean path, where speed lets other things meet.
+fn link(own_seed: u64, seed: u64, network: &Network) -> LinkConfig {
+    if seed % 8 == 7 {
+        return knobs::Base::base();
+    }
+    let mut link = knobs::draw(knobs::LINK, own_seed);
+    if network.queues > 1 {
+        // A router's message comes to queue 0, whose worker does not know the connection.
+        link.mtu = None;
+    }
+    link
+}
+
+fn unplugged(rng: &mut Rng) -> Option<(Duration, Duration)> {
+    (rng.below(12) == 0).then(|| {
+        let start = Duration::from_millis(u64::from(rng.below(4_000)));
+        (start, start + Duration::from_millis(u64::from(rng.below(8_000))))
+    })
+}
+
+fn reloads(rng: &mut Rng) -> Vec<Duration> {
+    let count = if rng.below(16) == 0 { 1 + rng.below(3) } else { 0 };
+    (0..count).map(|_| Duration::from_millis(u64::from(rng.below(3_000)))).collect()
 }
 
 fn liar(rng: &mut Rng) -> Liar {

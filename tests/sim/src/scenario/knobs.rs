@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use netstack::Instant;
 use netstack::rng::Rng;
-use netstack::tcp::{CongestionKind, ConnOptions, EcnMode, KeepAlive, SynCookieMode, TcpConfig};
+use netstack::tcp::{
+    CongestionKind, ConnOptions, EcnMode, KeepAlive, MemoryLimits, OnMemoryExhausted, SynCookieMode, TcpConfig,
+};
 use port::impair::{LinkConfig, Loss, Outages, PathMtu};
 
 use super::Network;
@@ -172,6 +174,7 @@ knobs! {
         sack = |rng| one_in(rng, 3).then_some(false);
         window_scaling = |rng| one_in(rng, 3).then_some(false);
         nagle = |rng| one_in(rng, 4).then_some(true);
+        pacing = |rng| one_in(rng, 3).then_some(false);
         ecn = |rng| Some([EcnMode::Off, EcnMode::Passive, EcnMode::Active, EcnMode::Active][rng.below(4) as usize]);
         receive_buffer = |rng| Some(if one_in(rng, 4) { 3_000 + rng.below(8_000) } else { 4_000 + rng.below(300_000) });
         receive_buffer_max = |rng| one_in(rng, 2).then(|| 10_000 + rng.below(1_000_000));
@@ -190,9 +193,14 @@ knobs! {
         time_wait = |rng| one_in(rng, 4).then(|| millis(1_000 + rng.below(60_000)));
         initial_window_segments = |rng| one_in(rng, 6).then(|| 1 + rng.below(20) as u8);
         congestion = |rng| CongestionKind::ALL.get(rng.below(CongestionKind::ALL.len() as u32) as usize).copied();
+        memory = |rng| one_in(rng, 12).then(|| MemoryLimits::of(60_000 + rng.below(600_000) as usize));
+        on_memory_exhausted = |rng| Some(ON_EXHAUSTED[rng.below(3) as usize]);
         keep_alive = |rng| one_in(rng, 8).then(|| Some(patient_keep_alive(rng)));
     }
 }
+
+const ON_EXHAUSTED: [OnMemoryExhausted; 3] =
+    [OnMemoryExhausted::ResetLargest, OnMemoryExhausted::ResetOldest, OnMemoryExhausted::Refuse];
 
 impl Base for TcpConfig {
     /// Patience, so that only defects end a connection: in a burst four of five frames are lost, outages last seconds, and
@@ -202,7 +210,7 @@ impl Base for TcpConfig {
             reserve_connections: 8,
             max_held_frames: 512,
             time_wait: Duration::from_secs(10),
-            syn_retries: 20,
+            syn_retries: 100,
             syn_ack_retries: 20,
             data_retries: 120,
             rto_max: Duration::from_secs(10),
@@ -239,7 +247,7 @@ knobs! {
         receive_buffer = |rng| one_in(rng, 8).then(|| Some(3_000 + rng.below(100_000)));
         send_buffer = |rng| one_in(rng, 8).then(|| Some(3_000 + rng.below(100_000)));
         nagle = |rng| one_in(rng, 8).then_some(Some(true));
-        congestion = |rng| one_in(rng, 8).then_some(Some(CongestionKind::NewReno));
+        congestion = |rng| one_in(rng, 8).then(|| CongestionKind::ALL.get(rng.below(3) as usize).copied());
     }
 }
 

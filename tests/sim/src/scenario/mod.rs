@@ -232,9 +232,18 @@ impl Scenario {
         cookies || !self.reloads.is_empty()
     }
 
+    /// True when memory may run out: then opens and sends are refused, and connections reset.
+    pub fn is_tight(&self) -> bool {
+        let usual = TcpConfig::default().memory.budget;
+        self.tcp.iter().any(|tcp| tcp.memory.budget < usual)
+    }
+
     /// True when nobody lies, aborts or refuses: every connection must end as it began, in peace.
     pub fn is_peaceful(&self) -> bool {
-        self.liars.is_empty() && !self.may_refuse() && self.jobs.iter().all(|job| job.abort.is_none())
+        self.liars.is_empty()
+            && !self.may_refuse()
+            && !self.is_tight()
+            && self.jobs.iter().all(|job| job.abort.is_none())
     }
 }
 

@@ -10,6 +10,9 @@ use crate::fault::{Fault, Invariant};
 use crate::pattern::{MOST, Pattern};
 use crate::scenario::{Job, Pace, Talk};
 
+/// Bytes sent at once where memory may run out: larger pieces may be refused for good.
+const MOST_WHEN_TIGHT: u32 = 3_000;
+
 /// One end of a job's connection.
 #[derive(Clone, Debug)]
 pub struct Stream {
@@ -84,8 +87,9 @@ impl Stream {
         self.writes_at = now + job.write[self.side].from;
     }
 
-    /// Does what can be done now; when to come back, if not by an event or for an earlier answer.
-    pub fn step(&mut self, now: Instant, job: &Job, stack: &mut Stack) -> Result<Option<Instant>, Fault> {
+    /// Does what can be done now; when to come back, if not by an event or for an earlier answer. `tight`: sends may be
+    /// refused for want of memory.
+    pub fn step(&mut self, now: Instant, job: &Job, tight: bool, stack: &mut Stack) -> Result<Option<Instant>, Fault> {
         if self.wakes_at <= now {
             self.wakes_at = Instant::FAR_FUTURE;
         }
@@ -96,7 +100,7 @@ impl Stream {
             self.ended = Some(Ended::Aborted);
             return Ok(None);
         }
-        let writing = self.send(now, conn, job, stack)?;
+        let writing = self.send(now, conn, job, tight, stack)?;
         self.close(now, conn, job, stack);
         let wake = [reading, writing].into_iter().flatten().min().filter(|at| *at < self.wakes_at);
         self.wakes_at = wake.unwrap_or(self.wakes_at);
@@ -163,7 +167,14 @@ impl Stream {
         Ok(())
     }
 
-    fn send(&mut self, now: Instant, conn: ConnId, job: &Job, stack: &mut Stack) -> Result<Option<Instant>, Fault> {
+    fn send(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        job: &Job,
+        tight: bool,
+        stack: &mut Stack,
+    ) -> Result<Option<Instant>, Fault> {
         let most = self.may_send(job);
         if self.closed || self.sent >= most {
             return Ok(None);
@@ -171,17 +182,18 @@ impl Stream {
         if now < self.writes_at {
             return Ok(Some(self.writes_at));
         }
-        let unsure = job.abort.is_some();
+        let unsure = job.abort.is_some() || tight;
         let Pace { bytes, pause, .. } = job.write[self.side];
         let until = most.min(self.sent.saturating_add(bytes));
         while self.sent < until {
             let room = stack.send_room(conn) as u64;
-            let length = (until - self.sent).min(1 + u64::from(self.rng.below(MOST as u32 - 1)));
+            let most = if tight { MOST_WHEN_TIGHT } else { MOST as u32 - 1 };
+            let length = (until - self.sent).min(1 + u64::from(self.rng.below(most)));
             let length = if room == 0 { length } else { length.min(room) };
             match stack.send(conn, Pattern::of(self.job, self.side).bytes(self.sent, length as usize)) {
                 Ok(()) => self.sent += length,
                 // WRITABLE must follow.
-                Err(SendError::Full) if room < length => return Ok(None),
+                Err(SendError::Full) if room < length || tight => return Ok(None),
                 // The handshake is not done; CONNECTED must follow.
                 Err(SendError::NotOpen) if self.sent == 0 => return Ok(None),
                 // A reset was received, and its event comes.

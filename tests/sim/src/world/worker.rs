@@ -246,6 +246,10 @@ impl Worker {
     /// False when the port that it needs is not free yet.
     fn connect(&mut self, now: Instant, number: usize, scenario: &Scenario, jobs: &mut Jobs) -> Result<bool, Fault> {
         let job = &scenario.jobs[number];
+        if jobs.streams[number][self.side].excused {
+            // The other side's open was refused, while memory for this one was short.
+            return Ok(true);
+        }
         let (local_port, port) = match (job.open, job.port_of) {
             (Open::Both, _) => (Some(BOTH_PORTS[self.side] + number as u16), BOTH_PORTS[1 - self.side] + number as u16),
             (Open::Client, None) => (None, SERVER_PORT),
@@ -263,6 +267,7 @@ impl Worker {
             Ok(conn) => conn,
             // Its own TIME-WAIT.
             Err(ConnectError::InUse) if job.port_of.is_some() => return Ok(false),
+            Err(ConnectError::OutOfMemory) if scenario.is_tight() => return Ok(false),
             Err(error) => return Err(Invariant::Endings.fault(format!("job {number}: {error}"))),
         };
         jobs.streams[number][self.side].open(now, conn, job);
@@ -294,7 +299,7 @@ impl Worker {
         stream.connected |= event.ready.contains(Ready::CONNECTED) || event.ready.contains(Ready::ACCEPTED);
         let Some(reason) = event.ended else { return self.step(now, number, scenario, jobs) };
         let turned_away = scenario.may_refuse() && unanswered;
-        let early = scenario.jobs[number].abort.is_some() || turned_away;
+        let early = scenario.jobs[number].abort.is_some() || turned_away || scenario.is_tight();
         let peer_closed = event.ready.contains(Ready::PEER_CLOSED);
         stream
             .end(reason, peer_closed, &scenario.jobs[number], early)
@@ -322,6 +327,12 @@ impl Worker {
             .ok_or_else(|| Invariant::Events.fault(format!("nobody opened the connection of {remote}")))?;
         self.stack.set_token(event.conn, number as u32);
         let stream = &mut jobs.streams[number][self.side];
+        if stream.ended.is_some() && scenario.may_refuse() {
+            // The first segment came once more after the end here, and its cookie is still good.
+            self.stack.set_token(event.conn, STRANGER);
+            self.stack.abort(now, event.conn);
+            return Ok(false);
+        }
         if let Some(conn) = stream.conn {
             let text = format!("job {number} was accepted twice: {conn:?}, {event:?}");
             return Err(Invariant::Events.fault(text));
@@ -365,7 +376,7 @@ impl Worker {
         let before = stream.ended.is_some();
         let job = &scenario.jobs[number];
         let wake = stream
-            .step(now, job, &mut self.stack)
+            .step(now, job, scenario.is_tight(), &mut self.stack)
             .map_err(|fault| fault.at(format!("job {number}, {}", stream.progress(job))))?;
         if stream.ended.is_some() && !before {
             jobs.ended(number, self.side);
