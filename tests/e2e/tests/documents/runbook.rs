@@ -3,7 +3,7 @@
 use crate::folder::Folder;
 use crate::site;
 use crate::text::{self, Shown, all_commands, root};
-use e2e::{Namespace, binaries, can_run, run};
+use e2e::{binaries, run};
 use std::process::Command;
 
 /// Commands that no test runs, each with its reason.
@@ -27,8 +27,6 @@ pub enum How {
     /// What writes generated documents anew: the package is there. Without `UPDATE=1` the same tests compare, in
     /// `make test`.
     Update,
-    /// A setting of the kernel, made in a network namespace of its own.
-    Kernel,
     /// See [`NOT_RUN`].
     Not,
 }
@@ -43,7 +41,6 @@ impl How {
             ("make ", How::DryRun),
             ("ANYGATE_", How::Environment),
             ("UPDATE=1 cargo test -p ", How::Update),
-            ("echo 0 > /proc/sys/net/", How::Kernel),
         ];
         if NOT_RUN.iter().any(|(other, _)| *other == command) {
             return Some(How::Not);
@@ -99,19 +96,6 @@ fn packages_with_generated_documents_are_there() {
         let package = shown.command.split(' ').nth(4).expect("a name behind -p");
         let said = run(Command::new(env!("CARGO")).args(["pkgid", "--offline", package]).current_dir(root()));
         assert_eq!(said.code, Some(0), "{shown}\n{}", said.stderr);
-    }
-}
-
-#[test]
-fn settings_of_the_kernel_are_there() {
-    if !can_run(&["ip"]) {
-        return;
-    }
-    let namespace = Namespace::new();
-    for shown in commands(How::Kernel) {
-        namespace.sh(&shown.command);
-        let (_, path) = shown.command.split_once("> ").expect("what is written to");
-        assert_eq!(namespace.sh(&format!("cat {path}")).trim(), "0", "{shown}");
     }
 }
 
