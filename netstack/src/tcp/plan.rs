@@ -94,7 +94,10 @@ pub(super) fn next(conn: &mut Conn, state: &mut SendState, turn: &mut Turn) -> O
     let pipe = recovery::pipe(conn, state);
     if state.probe_due {
         state.probe_due = false;
-        return tail_probe(conn, state);
+        let probe = tail_probe(conn, state);
+        if probe.is_some() {
+            return probe;
+        }
     }
     let window = recovery::window(conn, state);
     if state.board.lost() > 0 {

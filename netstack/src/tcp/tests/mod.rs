@@ -12,6 +12,7 @@ mod pair;
 mod recovery;
 mod rig;
 mod scale;
+mod sender;
 mod simulation;
 mod waiting;
 mod window;

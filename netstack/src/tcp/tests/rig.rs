@@ -16,7 +16,7 @@ use crate::ip::{Cidr, checksum, protocol};
 use crate::rng::Seed;
 use crate::stack::Stack;
 use crate::tcp::sack::Blocks;
-use crate::tcp::segment::{ACK, CHECKSUM_AT, FIN, Header, PSH, RST, SYN, Segment, Timestamps, URG};
+use crate::tcp::segment::{ACK, CHECKSUM_AT, CWR, ECE, FIN, Header, PSH, RST, SYN, Segment, Timestamps, URG};
 use crate::tcp::seq::Seq;
 use crate::tcp::{ConnId, ConnInfo, ConnectConfig, Ctx, IcmpError, ListenConfig, ListenerId, TcpConfig, TcpEvent};
 use crate::time::Instant;
@@ -196,10 +196,15 @@ impl Rig {
 
     /// What goes out now, a line a segment.
     pub fn output(&mut self) -> Vec<String> {
+        self.output_with_ecn().into_iter().map(|(line, _)| line).collect()
+    }
+
+    /// The same with the ECN field of the packet.
+    pub fn output_with_ecn(&mut self) -> Vec<(String, u8)> {
         let mut out = VecDeque::new();
         while self.stack.poll_transmit(self.now, &mut out, 64) > 0 {}
         self.audit();
-        out.into_iter().map(|frame| self.line(&frame.data()[14..])).collect()
+        out.into_iter().map(|frame| (self.line(&frame.data()[14..]), frame.data()[15] & 0b11)).collect()
     }
 
     fn line(&mut self, packet: &[u8]) -> String {
@@ -269,12 +274,14 @@ fn flag_of(letter: char) -> u8 {
         'P' => PSH,
         'A' => ACK,
         'U' => URG,
+        'E' => ECE,
+        'W' => CWR,
         _ => panic!("flag {letter}"),
     }
 }
 
 fn describe(segment: &Segment, iss: Seq) -> String {
-    let letters = [('S', SYN), ('F', FIN), ('R', RST), ('P', PSH), ('A', ACK)];
+    let letters = [('S', SYN), ('F', FIN), ('R', RST), ('P', PSH), ('A', ACK), ('E', ECE), ('W', CWR)];
     let flags: String = letters.iter().filter(|(_, bit)| segment.has(*bit)).map(|(letter, _)| *letter).collect();
     let seq = segment.seq.since(iss);
     let mut line = format!("{flags} {seq}:{}({})", seq.wrapping_add(segment.payload_len), segment.payload_len);
