@@ -15,11 +15,14 @@
 //! derived from the secret that all workers of a process share; the codes of the present period and of the one before
 //! are valid: a cookie is good for 64 to 128 s. A guess hits with a probability of 2⁻²³.
 //!
+//! The other half of the code is the offset of our timestamp clock (RFC 7323 §5.4), which so comes back, too.
+//!
 //! The segment size is rounded down to one of eight. Without timestamps the window scale is rounded down to one of
 //! seven (or none), so a window may count for less than it is, and never for more. With them it is exact.
 
 use core::time::Duration;
 
+use super::isn::Origins;
 use super::seq::Seq;
 use super::siphash::SipKey;
 use super::tuple::Tuple;
@@ -112,16 +115,16 @@ impl SynCookieKeys {
         SynCookieKeys { master, now: epoch(period), before: epoch(period.wrapping_sub(1)) }
     }
 
-    /// The initial sequence number that answers a SYN with the sequence number `irs`.
-    pub(crate) fn bake(&mut self, tuple: &Tuple, irs: Seq, agreed: &Agreed, now: Instant) -> Seq {
+    /// Where our numbers begin in the answer to a SYN with the sequence number `irs`.
+    pub(crate) fn bake(&mut self, tuple: &Tuple, irs: Seq, agreed: &Agreed, now: Instant) -> Origins {
         self.rotate(now);
         let byte = agreed.byte();
         let code = code(&self.now.key, tuple, irs, byte, agreed.timestamps.then(|| agreed.stamp()));
-        Seq(code << 8 | u32::from(byte ^ (code >> 16) as u8))
+        code.origins(byte)
     }
 
-    /// What was agreed on when `iss` was sent in answer to a SYN with the number `irs`; `None` when it never was, or
-    /// too long ago. `echo` is the timestamp that came back.
+    /// What was agreed on when `iss` was sent in answer to a SYN with the number `irs`, and where our numbers began; `None`
+    /// when it never was, or too long ago. `echo` is the timestamp that came back.
     pub(crate) fn check(
         &mut self,
         tuple: &Tuple,
@@ -129,24 +132,23 @@ impl SynCookieKeys {
         iss: Seq,
         echo: Option<u32>,
         now: Instant,
-    ) -> Option<Agreed> {
+    ) -> Option<(Agreed, Origins)> {
         self.rotate(now);
-        let claimed = iss.0 >> 8;
         let byte = iss.0 as u8 ^ (iss.0 >> 24) as u8;
         let stamp = echo.map(|echo| echo & STAMP_MASK);
-        let valid =
-            [&self.now, &self.before].into_iter().any(|epoch| code(&epoch.key, tuple, irs, byte, stamp) == claimed);
-        if !valid {
-            return None;
-        }
+        let origins = [&self.now, &self.before]
+            .into_iter()
+            .map(|epoch| code(&epoch.key, tuple, irs, byte, stamp).origins(byte))
+            .find(|origins| origins.iss == iss)?;
         let agreed = Agreed::from_byte(byte);
-        Some(match stamp {
+        let agreed = match stamp {
             Some(stamp) => {
                 let scale = Some(stamp & 15).filter(|&scale| scale != UNSCALED).map(|scale| scale as u8);
                 Agreed { scale, timestamps: true, ..agreed }
             }
             None => agreed,
-        })
+        };
+        Some((agreed, origins))
     }
 
     #[inline]
@@ -173,10 +175,20 @@ fn period_of(now: Instant) -> u64 {
     now.as_nanos() / PERIOD_NANOS
 }
 
-/// 24 bits.
-fn code(key: &SipKey, tuple: &Tuple, irs: Seq, byte: u8, stamp: Option<u32>) -> u32 {
+/// The authentication code: 24 bits of it are sent.
+struct Code(u64);
+
+impl Code {
+    fn origins(&self, byte: u8) -> Origins {
+        let code = self.0 as u32 & 0x00ff_ffff;
+        let iss = Seq(code << 8 | u32::from(byte ^ (code >> 16) as u8));
+        Origins { iss, ts_offset: (self.0 >> 32) as u32 }
+    }
+}
+
+fn code(key: &SipKey, tuple: &Tuple, irs: Seq, byte: u8, stamp: Option<u32>) -> Code {
     let stamp = stamp.map_or(0, |stamp| stamp << 1 | 1);
-    tuple.mac(key, irs.0, stamp << 8 | u32::from(byte)) as u32 & 0x00ff_ffff
+    Code(tuple.mac(key, irs.0, stamp << 8 | u32::from(byte)))
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ impl Tcp {
         let agreed = shared.cookies.check(arrival.tuple, irs, iss, segment.timestamps.map(|ts| ts.ecr), ctx.now);
         let connections = self.conns.len() + shared.listeners.half_open.len();
         let listener = shared.listeners.get_mut(id)?;
-        let Some(agreed) = agreed else {
+        let Some((agreed, origins)) = agreed else {
             listener.cookies.invalid += 1;
             shared.counters.bump(TcpCounter::CookiesInvalid);
             refuse(arrival, shared, ctx);
@@ -149,7 +149,6 @@ impl Tcp {
         listener.cookies.valid += 1;
         shared.counters.bump(TcpCounter::CookiesValid);
         shared.counters.bump(TcpCounter::OpenPassive);
-        let origins = Origins { iss, ..shared.isn.origins(arrival.tuple, ctx.now) };
         let entry = half_open(&arrival, irs, &agreed, origins, id, shared)?;
         // A cookie is valid at every worker; whoever gets it first has the flow.
         if let Err(owner) = shared.claim(arrival.tuple) {
@@ -298,9 +297,9 @@ fn early(segment: &Segment, tuple: &Tuple, id: ListenerId, shared: &mut Shared, 
 fn send_cookie(arrival: Arrival<'_>, id: ListenerId, shared: &mut Shared, ctx: &mut Ctx<'_>) {
     let Arrival { segment, tuple, meta, frame } = arrival;
     let agreed = agree(segment, meta, &shared.config);
-    let iss = shared.cookies.bake(tuple, segment.seq, &agreed, ctx.now);
+    let Origins { iss, ts_offset } = shared.cookies.bake(tuple, segment.seq, &agreed, ctx.now);
     let timestamps = segment.timestamps.filter(|_| agreed.timestamps).map(|ts| {
-        let clock = clock_ms(ctx.now).wrapping_add(shared.isn.origins(tuple, ctx.now).ts_offset);
+        let clock = clock_ms(ctx.now).wrapping_add(ts_offset);
         (agreed.timestamp(clock), ts.val)
     });
     let Some(listener) = shared.listeners.get_mut(id) else { return };
