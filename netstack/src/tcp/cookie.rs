@@ -61,9 +61,9 @@ pub(crate) struct Agreed {
 impl Agreed {
     /// The low byte of the sequence number.
     fn byte(&self) -> u8 {
-        let size = SIZES.iter().rposition(|&size| size <= self.mss).unwrap_or(0) as u8;
+        let size = SIZES.iter().skip(1).filter(|&&size| size <= self.mss).count() as u8;
         let shift = match self.scale {
-            Some(shift) => SHIFTS.iter().skip(1).rposition(|&known| known <= shift).unwrap_or(0) as u8 + 1,
+            Some(shift) => SHIFTS.iter().skip(1).filter(|&&known| known <= shift).count() as u8,
             None => 0,
         };
         size | shift << 3 | u8::from(self.sack) << 6 | u8::from(self.ecn) << 7

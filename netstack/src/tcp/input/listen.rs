@@ -335,5 +335,5 @@ fn refuse(arrival: Arrival<'_>, shared: &mut Shared, ctx: &mut Ctx<'_>) {
 
 /// The smallest shift with which 16 bits say `window` (RFC 7323 §2.3: 14 at most).
 pub(crate) fn scale_for(window: u32) -> u8 {
-    (0..14).find(|shift| window >> shift <= 0xffff).unwrap_or(14)
+    (32 - (window >> 16).leading_zeros()).min(14) as u8
 }
