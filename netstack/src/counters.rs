@@ -213,6 +213,7 @@ counters! {
         RxSegments = "rx_segments", "segments received, good or not";
         RxBytes = "rx_bytes", "payload bytes queued in order for applications";
         RxFastPath = "rx_fast_path", "segments handled by header prediction";
+        RxMissteered = "rx_missteered", "segments of other workers that the port's steering should have brought to them";
         RxOutOfOrder = "rx_out_of_order", "segments that arrived beyond a gap";
         RxDuplicate = "rx_duplicate", "segments whose payload had been received before";
         RxDuplicateAck = "rx_duplicate_ack", "duplicate acknowledgments received";

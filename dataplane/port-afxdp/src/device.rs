@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::port::PortError;
+use netstack::rss::Steering;
 
 use crate::bpf::{AttachMode, Map, MapType, Program};
 use crate::config::{AfXdpConfig, MultiBuffer, XdpMode};
@@ -14,6 +15,7 @@ use crate::link::{LinkFacts, LinkQuery};
 use crate::port::AfXdpPort;
 use crate::profile::{self, Profile};
 use crate::program::{self, MapFds};
+use crate::rss;
 use crate::services::{self, AddressKey, AddressValue, LocalAddress, Service, ServiceKey};
 use crate::socket;
 
@@ -49,6 +51,7 @@ pub struct QueueBuilder {
     pub(crate) multi_buffer: bool,
     pub(crate) socket: OwnedFd,
     pub(crate) links: LinkQuery,
+    pub(crate) steering: Option<Steering>,
     pub(crate) sockets: SocketMap,
 }
 
@@ -103,6 +106,15 @@ impl AfXdpDevice {
             notes.push(format!("{0} is down: ip link set {0} up", link.name));
         }
 
+        // With one queue there is nothing to know.
+        let steering = if queues > 1 { rss::steering(&link_query()?, &link.name) } else { None };
+        if steering.is_some() {
+            notes.push(format!(
+                "{} says how it spreads flows over queues: active opens choose their ports by it",
+                link.name
+            ));
+        }
+
         let (config, link) = (Arc::new(config), Arc::new(link));
         let builders = (0..queues).map(|queue| {
             Ok(QueueBuilder {
@@ -115,6 +127,7 @@ impl AfXdpDevice {
                 multi_buffer,
                 socket: socket::create().map_err(|error| permission("open an AF_XDP socket", error))?,
                 links: link_query()?,
+                steering: steering.as_ref().zip(u16::try_from(queue).ok()).map(|(all, queue)| all.seen_from(queue)),
                 sockets: sockets.try_clone().map_err(bpf_error)?,
             })
         });

@@ -33,6 +33,7 @@ mod port;
 mod profile;
 mod program;
 mod ring;
+mod rss;
 mod services;
 mod socket;
 mod sys;

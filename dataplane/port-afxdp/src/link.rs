@@ -122,7 +122,8 @@ impl LinkQuery {
         Ok(channels.rx.saturating_add(channels.combined))
     }
 
-    fn ethtool(&self, name: &str, request: *mut c_void) -> io::Result<()> {
+    /// `request` points to a structure of ethtool with its command filled in, as large as that command has it.
+    pub(crate) fn ethtool(&self, name: &str, request: *mut c_void) -> io::Result<()> {
         sys::interface_ioctl(self.0.as_fd(), name, SIOCETHTOOL, request).map(drop)
     }
 }

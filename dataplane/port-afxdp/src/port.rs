@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use ::port::{Capabilities, Port, PortCounter, PortCounters, PortError, PortInfo, checksum, copy_frame};
 use netstack::frame::{RxChecksum, TxChecksum};
+use netstack::rss::Steering;
 use netstack::{Frame, FramePool, Instant, RawFrame};
 
 use crate::config::CopyMode;
@@ -32,6 +33,7 @@ pub struct AfXdpPort {
     info: PortInfo,
     counters: PortCounters,
     links: LinkQuery,
+    steering: Option<Steering>,
     was_up: bool,
     /// The frame size is a power of two: `address >> frame_shift` is the frame, the rest the place in it.
     frame_shift: u32,
@@ -47,8 +49,19 @@ pub struct AfXdpPort {
 
 impl AfXdpPort {
     pub(crate) fn open(builder: QueueBuilder) -> Result<AfXdpPort, PortError> {
-        let QueueBuilder { config, link, profile, mode, queue, frame_bytes, multi_buffer, socket, links, sockets } =
-            builder;
+        let QueueBuilder {
+            config,
+            link,
+            profile,
+            mode,
+            queue,
+            frame_bytes,
+            multi_buffer,
+            socket,
+            links,
+            steering,
+            sockets,
+        } = builder;
         let bytes = config.frames as usize * frame_bytes as usize;
         let umem = Umem::map(bytes, config.huge_pages)
             .map_err(|error| PortError::host(format!("no memory for {bytes} bytes of frames")).caused_by(error))?;
@@ -78,6 +91,7 @@ impl AfXdpPort {
             },
             counters: PortCounters::default(),
             links,
+            steering,
             was_up: link.running,
             frame_shift: frame_bytes.trailing_zeros(),
             rx_checksum: if profile.partial_checksums { RxChecksum::MaybePartial } else { RxChecksum::Unknown },
@@ -243,6 +257,7 @@ impl Port for AfXdpPort {
             rx_checksum: self.rx_checksum != RxChecksum::Unknown,
             tx_checksum: false,
             multi_buffer: self.socket.multi_buffer,
+            steering: self.steering.clone(),
             ..Capabilities::default()
         }
     }

@@ -119,12 +119,11 @@ impl Flows {
         Some(owner).filter(|&owner| owner != self.worker)
     }
 
-    /// A packet came to another queue than the steering says.
-    pub(crate) fn note_missteered(&self) {
+    /// A packet came to another queue than the steering says. True for the one with which it is believed no longer.
+    pub(crate) fn note_missteered(&self) -> bool {
         // Never wraps: nobody counts on once the limit is reached.
-        if self.directory.trusts_steering() {
-            self.directory.missteered.fetch_add(1, Ordering::Relaxed);
-        }
+        self.directory.trusts_steering()
+            && self.directory.missteered.fetch_add(1, Ordering::Relaxed) == MISSTEERED_LIMIT - 1
     }
 
     pub(crate) fn trusts_steering(&self) -> bool {

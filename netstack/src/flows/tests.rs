@@ -74,11 +74,11 @@ fn steering_is_believed_until_too_much_came_elsewhere() {
     let directory = directory(2, 16);
     let flows = directory.worker(0);
     for _ in 0..MISSTEERED_LIMIT - 1 {
-        flows.note_missteered();
+        assert!(!flows.note_missteered());
     }
     assert!(directory.trusts_steering());
-    flows.note_missteered();
-    flows.note_missteered();
+    assert!(flows.note_missteered());
+    assert!(!flows.note_missteered());
     assert!(!directory.trusts_steering());
 }
 

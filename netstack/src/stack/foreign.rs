@@ -5,6 +5,7 @@ use crate::counters::IpCounter;
 use crate::ethernet::ethertype;
 use crate::frame::Frame;
 use crate::ip::{Egress, IpMeta};
+use crate::tcp::Misplaced;
 use crate::time::Instant;
 
 /// Packets for other workers that wait to be fetched. They are fetched after each burst; this is above any burst.
@@ -47,6 +48,12 @@ impl Stack {
         self.foreign.pop_front()
     }
 
+    /// True once on one worker, when so many packets came to other queues than the port says that its word is taken no
+    /// longer: active opens then choose their ports without it, and replies are handed over.
+    pub fn poll_steering_lost(&mut self) -> bool {
+        self.tcp.poll_steering_lost()
+    }
+
     /// Handles a frame that came to another worker's queue: as [`Stack::handle_frame`], but it goes to no third worker.
     pub fn handle_handed_over(&mut self, now: Instant, frame: Frame) {
         self.egress.counters.bump(IpCounter::RxHandedOver);
@@ -55,6 +62,16 @@ impl Stack {
             self.egress.counters.bump(reason);
         }
         self.tcp.set_handed_over(false);
+    }
+
+    /// The segment that was just handled is another worker's; its IP header is `at` bytes long.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn queue_misplaced(&mut self, meta: &IpMeta, at: usize) {
+        let Some(Misplaced { owner, mut frame }) = self.tcp.take_misplaced() else { return };
+        if frame.push_front(at).is_some() {
+            self.queue_foreign(owner, meta, frame);
+        }
     }
 
     #[cold]

@@ -14,7 +14,7 @@ use crate::icmpv6;
 use crate::ip::addresses::Destination;
 use crate::ip::ipv6::{ParameterProblem, Refusal, Upper};
 use crate::ip::{IpMeta, ipv4, ipv6, protocol};
-use crate::tcp::{Ctx, IcmpError, IcmpErrorKind, Misplaced};
+use crate::tcp::{Ctx, IcmpError, IcmpErrorKind};
 use crate::time::Instant;
 use crate::udp::{self, Received};
 
@@ -294,15 +294,13 @@ impl Stack {
     }
 
     /// `frame` begins with `link_len` bytes of Ethernet (none where they were cut off) and has the segment `at` bytes
-    /// behind them.
-    #[inline]
+    /// behind them. Always in line: a call would move the frame's handle once more.
+    #[inline(always)]
     fn deliver_segment(&mut self, now: Instant, meta: &IpMeta, mut frame: Frame, link_len: usize, at: usize) {
         frame.trim_front(link_len + at);
-        let misplaced = self.tcp.handle_segment(&mut Ctx { now, egress: &mut self.egress }, meta, frame);
-        if let Some(Misplaced { owner, mut frame }) = misplaced
-            && frame.push_front(at).is_some()
-        {
-            self.queue_foreign(owner, meta, frame);
+        self.tcp.handle_segment(&mut Ctx { now, egress: &mut self.egress }, meta, frame);
+        if self.tcp.has_misplaced() {
+            self.queue_misplaced(meta, at);
         }
     }
 

@@ -142,6 +142,10 @@ pub struct Tcp {
     ports: Ports,
     /// The segment or error that is being handled came from another worker, and goes to no third one.
     handed_over: bool,
+    /// A segment that was just handled, and is another worker's.
+    misplaced: Option<Misplaced>,
+    /// The steering was found wrong here, and nobody was told yet.
+    steering_lost: bool,
 }
 
 impl Tcp {
@@ -154,6 +158,8 @@ impl Tcp {
             steering,
             ports: Ports::new(seed),
             handed_over: false,
+            misplaced: None,
+            steering_lost: false,
         }
     }
 
@@ -268,6 +274,11 @@ impl Tcp {
     /// While true, what arrives came from another worker's hands.
     pub(crate) fn set_handed_over(&mut self, handed_over: bool) {
         self.handed_over = handed_over;
+    }
+
+    /// True once, when so much came to other queues than the steering says that it is believed no longer.
+    pub(crate) fn poll_steering_lost(&mut self) -> bool {
+        core::mem::take(&mut self.steering_lost)
     }
 
     /// What was counted.

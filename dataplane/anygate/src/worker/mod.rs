@@ -26,7 +26,7 @@ use config::{ListenAddress, Listener};
 use crossbeam_channel::Receiver;
 use netstack::tcp::{ConnOptions, ListenConfig, ListenerId};
 use netstack::{Frame, Instant, Stack};
-use port::Port;
+use port::{Port, PortInfo};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -356,6 +356,13 @@ impl<P: Port> Worker<P> {
 
     fn publish(&mut self, now: Instant) {
         self.next_publish = now + PUBLISH_EVERY;
+        if self.stack.poll_steering_lost() {
+            let PortInfo { interface, .. } = self.port.info();
+            eprintln!(
+                "warning: {interface} spreads flows over its queues in another way than it says; what it says is not \
+                 used any more, and packets are handed over between workers"
+            );
+        }
         let link_up = self.port.link_up();
         if link_up && !self.link_was_up {
             self.stack.handle_link_up(now);

@@ -334,6 +334,8 @@ fn steering_that_is_wrong_is_found_out() {
         site.run();
     }
     assert!(!site.directory.trusts_steering());
+    assert_eq!(site.tcp(TcpCounter::RxMissteered), site.ip(IpCounter::RxForeign));
+    assert_eq!([(); 2].map(|()| site.workers[1].poll_steering_lost()), [true, false]);
     // Its replies do not come here by the steering, which is not asked any more.
     let opened = site.workers[1].connect(site.now, ConnectConfig::to((PEER4, 80).into(), 0));
     assert!(opened.is_ok());

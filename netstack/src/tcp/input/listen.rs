@@ -38,6 +38,7 @@ pub(super) struct Arrival<'a> {
 
 impl Tcp {
     /// `reopening` is set when the segment is a SYN that ends a TIME-WAIT.
+    #[inline(never)]
     pub(super) fn unknown_segment(
         &mut self,
         arrival: Arrival<'_>,

@@ -31,14 +31,15 @@ impl Tcp {
     }
 
     /// A segment for another worker came here. If that is not where the steering sends it, the steering is wrong.
-    fn check_steering(&self, tuple: &Tuple) {
+    fn check_steering(&mut self, tuple: &Tuple) {
         let (Some(steering), Some(flows), false) = (&self.steering, &self.shared.flows, self.handed_over) else {
             return;
         };
         let (local, remote) = (tuple.local(), tuple.remote());
         let expected = steering.queue(Transport::Tcp, remote.ip(), local.ip(), remote.port(), local.port());
         if expected != steering.own_queue() {
-            flows.note_missteered();
+            self.steering_lost |= flows.note_missteered();
+            self.shared.counters.bump(TcpCounter::RxMissteered);
         }
     }
 }

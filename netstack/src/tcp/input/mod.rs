@@ -33,19 +33,17 @@ pub(crate) use half_open::{remove as remove_half_open, timeout as half_open_time
 pub(crate) use listen::scale_for;
 
 impl Tcp {
-    /// A TCP segment arrived: `frame` holds exactly header and payload. Answers with the frame, as it came, when the
-    /// segment is for a flow of another worker.
-    pub fn handle_segment(&mut self, ctx: &mut Ctx<'_>, meta: &IpMeta, mut frame: Frame) -> Option<Misplaced> {
+    /// A TCP segment arrived: `frame` holds exactly header and payload. When it is for a flow of another worker,
+    /// [`Tcp::take_misplaced`] has it afterwards.
+    pub fn handle_segment(&mut self, ctx: &mut Ctx<'_>, meta: &IpMeta, mut frame: Frame) {
         let counters = &mut self.shared.counters;
         counters.bump(TcpCounter::RxSegments);
         let Some(mut segment) = Segment::parse(frame.data()) else {
-            counters.bump(TcpCounter::DropMalformed);
-            return None;
+            return counters.bump(TcpCounter::DropMalformed);
         };
         let known = frame.rx_checksum;
         if !checksum::verify_transport(meta.src, meta.dst, protocol::TCP, frame.data(), CHECKSUM_AT, known) {
-            counters.bump(TcpCounter::DropChecksum);
-            return None;
+            return counters.bump(TcpCounter::DropChecksum);
         }
         if segment.has(URG) {
             // RFC 6093 §6 by way of RFC 9293 §3.8.5: the urgent pointer is not used; its data stays in the stream.
@@ -59,13 +57,27 @@ impl Tcp {
             Some(Entry::Connection(index)) => self.connection_segment(index, &segment, frame, meta, ctx),
             Some(Entry::HalfOpen(index)) => self.half_open_segment(index, &segment, frame, meta, ctx),
             Some(Entry::TimeWait(index)) => {
-                let reopening = time_wait::handle(index, &segment, &mut self.shared, ctx)?;
-                let arrival = Arrival { segment: &segment, tuple: &tuple, meta, frame };
-                return self.unknown_segment(arrival, Some(reopening), ctx);
+                if let Some(reopening) = time_wait::handle(index, &segment, &mut self.shared, ctx) {
+                    let arrival = Arrival { segment: &segment, tuple: &tuple, meta, frame };
+                    self.misplaced = self.unknown_segment(arrival, Some(reopening), ctx);
+                }
             }
-            None => return self.unknown_segment(Arrival { segment: &segment, tuple: &tuple, meta, frame }, None, ctx),
+            None => {
+                let arrival = Arrival { segment: &segment, tuple: &tuple, meta, frame };
+                self.misplaced = self.unknown_segment(arrival, None, ctx);
+            }
         }
-        None
+    }
+
+    /// True when the segment of the last call of [`Tcp::handle_segment`] is for a flow of another worker.
+    #[inline]
+    pub fn has_misplaced(&self) -> bool {
+        self.misplaced.is_some()
+    }
+
+    /// That segment, as it came.
+    pub fn take_misplaced(&mut self) -> Option<Misplaced> {
+        self.misplaced.take()
     }
 
     #[inline]
