@@ -2,7 +2,7 @@
 //! (RFC 4821 §7, as Linux with `tcp_mtu_probing=1`).
 //!
 //! ```text
-//!   full segments time out, again and again ─▶ segments of BASE ─▶ they pass ─▶ probes between what passes and what
+//!   large segments time out, again and again ─▶ segments of BASE ─▶ they pass ─▶ probes between what passes and what
 //!   does not: one segment of larger size each; it arrives: that is the size ; it is lost: alone, and no congestion
 //! ```
 //!
@@ -15,7 +15,7 @@ use crate::time::Instant;
 
 /// Payload bytes that pass nearly everywhere (RFC 4821 §7.2 recommends 1024).
 const BASE: u16 = 1024;
-/// Timeouts in a row of full segments that make a path suspect, as in Linux (tcp_retries1).
+/// Timeouts in a row of large segments that make a path suspect, as in Linux (tcp_retries1).
 const SUSPECT_AFTER: u8 = 3;
 /// The search ends when no more than this can be gained (RFC 4821 §7.3, as in Linux).
 const GRAIN: u16 = 8;
@@ -44,7 +44,7 @@ impl SizeSearch {
         self.full != 0
     }
 
-    /// Full segments of `mss` bytes time out: the size to go on with, if that can be the reason.
+    /// Segments of up to `mss` bytes time out: the size to go on with, if that can be the reason.
     fn suspect(&mut self, mss: u16) -> Option<u16> {
         if mss <= BASE {
             return None;
@@ -83,8 +83,9 @@ impl SizeSearch {
 /// A timeout: true when segments must become smaller, and what is out be cut anew.
 pub(crate) fn on_timeout(conn: &mut Conn, state: &SendState, now: Instant) -> bool {
     conn.search.lost(clock_ms(now));
-    let full = state.board.first().is_some_and(|(_, first)| first.data() >= u32::from(conn.mss));
-    if !full || conn.retries + 1 < SUSPECT_AFTER {
+    // Not only full segments: the last one of an answer may be shorter, and too large all the same.
+    let large = state.board.first().is_some_and(|(_, first)| first.data() > u32::from(BASE));
+    if !large || conn.retries + 1 < SUSPECT_AFTER {
         return false;
     }
     let Some(size) = conn.search.suspect(conn.mss) else { return false };

@@ -177,6 +177,7 @@ impl SendState {
 
     /// The peer acknowledged the first `n` bytes; what is let go of, in bytes as `cost` counts them.
     #[inline]
+    #[must_use]
     pub(crate) fn acknowledge(&mut self, n: usize) -> usize {
         let before = self.held;
         self.una += n as u64;
@@ -291,7 +292,7 @@ mod tests {
                     }
                     _ => {
                         let n = rng.below((next - una) as u32 + 1) as usize;
-                        state.acknowledge(n);
+                        let _ = state.acknowledge(n);
                         una += n;
                         assert_eq!(state.bytes(), stream.len() - una, "seed {seed}");
                     }

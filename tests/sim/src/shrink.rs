@@ -73,6 +73,7 @@ fn changes(scenario: &Scenario) -> Vec<Change> {
     }
     changes.push(Box::new(|scenario| scenario.unplugged.take().is_some()));
     changes.push(Box::new(|scenario| scenario.reloads.pop().is_some()));
+    changes.push(Box::new(|scenario| core::mem::take(&mut scenario.fast_open)));
     changes.push(Box::new(|scenario| core::mem::replace(&mut scenario.backlog, 4_096) != 4_096));
     add_knobs(&mut changes, knobs::NETWORK, |scenario| &mut scenario.network);
     for side in [CLIENT, SERVER] {

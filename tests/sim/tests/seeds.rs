@@ -13,6 +13,9 @@ const REGRESSIONS: &[(u64, &str)] = &[
     (26, "a packet-too-big was ignored when another connection had learned the path MTU before"),
     (898, "the window of a retransmission that fills a gap was ignored"),
     (1187, "the window of a retransmission that fills a gap was ignored"),
+    (33, "data that a Fast Open SYN had carried stayed in the account of memory"),
+    (198, "a path that loses large segments was not found when the only segment was not a full one"),
+    (97_078, "a connection that memory pressure ended late was slept over"),
 ];
 
 fn records() -> PathBuf {

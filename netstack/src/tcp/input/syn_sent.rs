@@ -154,7 +154,7 @@ fn free_early(conn: &mut Conn, segment: &Segment, shared: &mut Shared, ctx: &Ctx
     conn.snd_nxt = conn.snd_nxt.max(conn.snd_una);
     conn.send_queued -= acked;
     if let Some(state) = shared.send.get_mut(conn.send) {
-        state.acknowledge(acked as usize);
+        shared.memory.queued -= state.acknowledge(acked as usize);
     }
     if conn.send_queued == 0 {
         shared.release_send(conn);

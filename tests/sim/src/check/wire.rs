@@ -208,8 +208,9 @@ impl Direction {
         // RFC 7323 §2.2: the window of a SYN is not scaled, and scaling needs both sides' options.
         let scale = if segment.has(SYN) { 0 } else { self.scale.and(far.scale).and(self.scale).unwrap_or(0).min(14) };
         let edge = segment.ack.wrapping_add(u32::from(segment.window) << scale);
-        // RFC 7323 §2.4: an edge between two units of the scale is rounded down.
-        if !first && before(edge.wrapping_add((1 << scale) - 1), self.edge) {
+        // RFC 7323 §2.4: an edge between two units of the scale is rounded down; and a SYN-ACK that is sent again after data,
+        // which Fast Open allows, can say no more than 65,535.
+        if !first && !segment.has(SYN) && before(edge.wrapping_add((1 << scale) - 1), self.edge) {
             return Err(format!("the window's right edge retreats from {} to {edge}", self.edge));
         }
         if first || before(self.edge, edge) {

@@ -48,6 +48,7 @@ impl Scenario {
             unplugged: unplugged(&mut rng),
             reloads: reloads(&mut rng),
             backlog: if rng.below(8) == 0 { 1 + rng.below(4) as usize } else { 4_096 },
+            fast_open: seed % 10 == 3,
             network,
             liars: Vec::new(),
             limit: LIMIT,

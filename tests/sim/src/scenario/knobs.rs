@@ -158,12 +158,12 @@ fn outages(rng: &mut Rng) -> Outages {
     }
 }
 
-/// A path narrower than the interface; it always tells, because nothing here finds a black hole by probing.
+/// A path narrower than the interface, which tells the sender or is a black hole.
 fn path_mtu(rng: &mut Rng) -> PathMtu {
     PathMtu {
         bytes: 1_280 + rng.below(220) as u16,
         from: Instant::ZERO + millis(if one_in(rng, 2) { 0 } else { rng.below(2_000) }),
-        signalled: true,
+        signalled: rng.below(3) > 0,
     }
 }
 

@@ -25,6 +25,9 @@ pub const NAMES: [&str; 2] = ["client", "server"];
 /// Where the server listens.
 pub const SERVER_PORT: u16 = 8080;
 
+/// Connections that may wait for the rest of their handshake with Fast Open.
+const FAST_OPENS: usize = 8;
+
 /// One scenario.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -46,6 +49,8 @@ pub struct Scenario {
     pub reloads: Vec<Duration>,
     /// The listener's backlog.
     pub backlog: usize,
+    /// Fast Open (RFC 7413) on both sides.
+    pub fast_open: bool,
     /// Virtual time within which every job must have ended.
     pub limit: Duration,
 }
@@ -163,6 +168,7 @@ impl Scenario {
             unplugged: None,
             reloads: Vec::new(),
             backlog: 4_096,
+            fast_open: false,
             limit: Duration::from_secs(3600),
         }
     }
@@ -208,7 +214,8 @@ impl Scenario {
 
     /// The server's listener.
     pub fn listen_config(&self) -> ListenConfig {
-        ListenConfig { backlog: self.backlog, ..ListenConfig::port(SERVER_PORT) }
+        let fast_open = if self.fast_open { FAST_OPENS } else { 0 };
+        ListenConfig { backlog: self.backlog, fast_open, ..ListenConfig::port(SERVER_PORT) }
     }
 
     /// TCP of a side. Where a connection may end by a reset, that may be lost: then keep-alive finds out.
@@ -221,15 +228,16 @@ impl Scenario {
         tcp
     }
 
-    /// True when an open may be refused: the listener goes for a moment, or answers with cookies. A cookie is good for one
-    /// segment only, the first one; when a later one overtakes it, the connection is reset.
+    /// True when an open may be refused, or come twice: the listener goes for a moment, or answers with cookies, or takes data
+    /// with the SYN. A SYN cookie is good for one segment only, the first one; when a later one overtakes it, the connection
+    /// is reset. A SYN with data may come again when its connection is over (RFC 7413 §2.1).
     pub fn may_refuse(&self) -> bool {
         let cookies = match self.tcp[SERVER].syn_cookies {
             SynCookieMode::Off => false,
             SynCookieMode::WhenFull => self.backlog < 4_096,
             SynCookieMode::Always => true,
         };
-        cookies || !self.reloads.is_empty()
+        cookies || self.fast_open || !self.reloads.is_empty()
     }
 
     /// True when memory may run out: then opens and sends are refused, and connections reset.

@@ -22,6 +22,9 @@ impl Display for Scenario {
         if self.backlog < 4_096 {
             writeln!(f, "backlog of {}", self.backlog)?;
         }
+        if self.fast_open {
+            writeln!(f, "Fast Open")?;
+        }
         for (number, liar) in self.liars.iter().enumerate() {
             writeln!(f, "liar {number}: {liar}")?;
         }

@@ -262,7 +262,9 @@ impl Worker {
             }
         };
         let remote = SocketAddr::new(scenario.address(1 - self.side), port);
-        let config = ConnectConfig { local_port, options: job.options, ..ConnectConfig::to(remote, number as u32) };
+        let fast_open = scenario.fast_open && job.open == Open::Client;
+        let to = ConnectConfig::to(remote, number as u32);
+        let config = ConnectConfig { local_port, fast_open, options: job.options, ..to };
         let conn = match self.stack.connect(now, config) {
             Ok(conn) => conn,
             // Its own TIME-WAIT.
