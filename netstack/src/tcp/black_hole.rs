@@ -80,7 +80,7 @@ impl SizeSearch {
     }
 }
 
-/// A timeout: true when segments must become smaller, and what is out be cut anew.
+/// A timeout: true when segments become smaller because of it.
 pub(crate) fn on_timeout(conn: &mut Conn, state: &SendState, now: Instant) -> bool {
     conn.search.lost(clock_ms(now));
     // Not only full segments: the last one of an answer may be shorter, and too large all the same.

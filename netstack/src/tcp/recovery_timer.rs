@@ -34,7 +34,11 @@ pub(crate) fn on_timeout(conn: &mut Conn, state: &mut SendState, now: Instant, c
     conn.recover = conn.snd_nxt;
     if black_hole::on_timeout(conn, state, now) {
         counters.bump(TcpCounter::BlackHoles);
-        state.board.recut(u32::from(conn.mss));
+    }
+    // What is out may be larger than segments are now: it left before the path was found narrow, or as a probe.
+    let mss = u32::from(conn.mss);
+    if state.board.first().is_some_and(|(_, first)| first.data() > mss) {
+        state.board.recut(mss);
     }
 }
 

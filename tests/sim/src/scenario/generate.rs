@@ -54,8 +54,8 @@ impl Scenario {
             limit: LIMIT,
         };
         scenario.add_liars(&mut rng);
-        if scenario.may_refuse() {
-            // An old segment with a good cookie begins a connection; one that uses its port again would be taken for it.
+        if !scenario.is_peaceful() {
+            // An end without TIME-WAIT leaves segments behind that a connection from the same port would be taken for.
             scenario.jobs.iter_mut().for_each(|job| job.port_of = None);
         }
         scenario

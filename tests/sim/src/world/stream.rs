@@ -32,6 +32,8 @@ pub struct Stream {
     rounds: u32,
     /// The handshake is done. A close before it would take the open back (RFC 9293 §3.10.4).
     pub connected: bool,
+    /// The stack said that the peer had closed.
+    pub peer_closed: bool,
     /// It was closed here.
     pub closed: bool,
     /// The peer's end of stream was seen.
@@ -68,6 +70,7 @@ impl Stream {
             received: 0,
             rounds: 0,
             connected: false,
+            peer_closed: false,
             closed: false,
             finished: false,
             ended: None,
@@ -232,10 +235,10 @@ impl Stream {
     }
 
     /// The id is dead: unless it may end early, everything must have been sent, received and closed.
-    pub fn end(&mut self, reason: EndReason, peer_closed: bool, job: &Job, early: bool) -> Result<(), Fault> {
+    pub fn end(&mut self, reason: EndReason, job: &Job, early: bool) -> Result<(), Fault> {
         self.ended = Some(Ended::Event(reason));
-        // With nothing to receive the peer's FIN and the end may come as one event.
-        self.finished |= peer_closed && job.bytes[1 - self.side] == self.received;
+        // With nothing to receive, the connection may end before anybody looks for the peer's end of stream.
+        self.finished |= self.peer_closed && job.bytes[1 - self.side] == self.received;
         match reason {
             EndReason::Closed if self.finished && self.closed => Ok(()),
             _ if early => Ok(()),

@@ -298,14 +298,12 @@ impl Worker {
         if stream.conn != Some(event.conn) || stream.ended.is_some() {
             return Err(Invariant::Events.fault(format!("an event of no connection: {event:?}")));
         }
+        stream.peer_closed |= event.ready.contains(Ready::PEER_CLOSED);
         stream.connected |= event.ready.contains(Ready::CONNECTED) || event.ready.contains(Ready::ACCEPTED);
         let Some(reason) = event.ended else { return self.step(now, number, scenario, jobs) };
         let turned_away = scenario.may_refuse() && unanswered;
         let early = scenario.jobs[number].abort.is_some() || turned_away || scenario.is_tight();
-        let peer_closed = event.ready.contains(Ready::PEER_CLOSED);
-        stream
-            .end(reason, peer_closed, &scenario.jobs[number], early)
-            .map_err(|fault| fault.at(format!("job {number}")))?;
+        stream.end(reason, &scenario.jobs[number], early).map_err(|fault| fault.at(format!("job {number}")))?;
         jobs.ended(number, self.side);
         Ok(())
     }
