@@ -1,8 +1,8 @@
 //! Invariant 4: in steady state nothing is allocated per packet. Two stacks back to back under a counting allocator.
 
 use core::net::{IpAddr, SocketAddr};
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -12,12 +12,15 @@ use netstack::{Ecn, Frame, FramePool, Instant, Stack, StackConfig};
 
 struct Counting;
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    // Of this thread only: the test harness has threads of its own.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
 
 // SAFETY: every call goes to the system allocator unchanged; counting touches no memory that is handed out.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: the caller's promises about `layout` are passed on.
         unsafe { System.alloc(layout) }
     }
@@ -26,7 +29,7 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.dealloc(pointer, layout) }
     }
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: as `dealloc`, and the caller's promises about `size` are passed on.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -113,7 +116,7 @@ fn tcp_allocations(v6: bool, answer_len: usize, turns: usize) -> (u64, u64) {
     let (request, answer) = (Bytes::from(vec![b'q'; 100]), Bytes::from(vec![b'a'; answer_len]));
     let (mut transactions, mut allocations) = (0u64, 0);
     for round in 0..2 {
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = ALLOCATIONS.get();
         transactions = 0;
         for _ in 0..turns {
             pair.turn(
@@ -132,7 +135,7 @@ fn tcp_allocations(v6: bool, answer_len: usize, turns: usize) -> (u64, u64) {
             );
         }
         if round == 1 {
-            allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+            allocations = ALLOCATIONS.get() - before;
         }
     }
     (allocations, transactions)
@@ -144,7 +147,7 @@ fn datagram_allocations(v6: bool, turns: usize) -> (u64, u64) {
     let (a, b) = (pair.client.udp_bind(None, 9).unwrap(), pair.server.udp_bind(None, 9).unwrap());
     let (mut received, mut allocations) = (0, 0);
     for round in 0..2 {
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = ALLOCATIONS.get();
         received = 0;
         for _ in 0..turns {
             let to = SocketAddr::new(address(2, v6), 9);
@@ -159,7 +162,7 @@ fn datagram_allocations(v6: bool, turns: usize) -> (u64, u64) {
             received += core::iter::from_fn(|| pair.client.poll_datagram()).count() as u64;
         }
         if round == 1 {
-            allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+            allocations = ALLOCATIONS.get() - before;
         }
     }
     (allocations, received)
