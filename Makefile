@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 600
 SEEDS ?= 100000
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: ## build and serve the demo over AF_XDP in its own network namespace
 	@deploy/dev/install.sh run
